@@ -1,0 +1,93 @@
+//! Everything that is tested, the real control plane included, and one line that sums it up.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+
+use tidegate_cluster::Tools;
+
+use crate::say::{self, Failure};
+use crate::{build, places};
+
+/// What cargo is asked to test. The compiler is tested apart, as it is built.
+const RUNS: [&[&str]; 2] = [&["--workspace", "--exclude", "tidegate-compiler"], &["--package", "tidegate-compiler"]];
+
+/// `cargo xtask test [FILTER]`.
+pub(crate) fn run(filter: &[&str]) -> Result<ExitCode, Failure> {
+    let programs = build::programs()?;
+    let guests = build::guests(&["--workspace"])?;
+    say::step("preparing the real control plane: etcd, kube-apiserver, …, kubectl, kwok");
+    Tools::ensure(&mut |line| eprintln!("  {line}"))?;
+    let mut sum = Sum::default();
+    for packages in RUNS {
+        say::step(&format!("cargo test {}", packages.join(" ")));
+        cargo_test(packages, filter, &programs, &guests, &mut sum)?;
+    }
+    Ok(sum.tell())
+}
+
+fn cargo_test(packages: &[&str], filter: &[&str], programs: &Path, guests: &Path, sum: &mut Sum) -> Result<(), Failure> {
+    let mut cargo = places::cargo();
+    cargo.args(["test", "--locked", "--no-fail-fast"]).args(packages).args(filter);
+    cargo.env("TIDEGATE_PROGRAMS", programs).env("TIDEGATE_GUESTS", guests).stdout(Stdio::piped());
+    let mut child = cargo.spawn()?;
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            println!("{line}");
+            sum.read(&line);
+        }
+    }
+    sum.broken |= !child.wait()?.success();
+    Ok(())
+}
+
+/// What the test runner's closing lines add up to.
+#[derive(Default, Debug, PartialEq)]
+struct Sum {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+    /// A runner ended badly: a crash or a compile error has no closing line.
+    broken: bool,
+}
+
+impl Sum {
+    fn read(&mut self, line: &str) {
+        let Some(rest) = line.strip_prefix("test result: ") else { return };
+        for part in rest.split(['.', ';']) {
+            let mut words = part.split_whitespace();
+            let (Some(count), Some(what)) = (words.next().and_then(|word| word.parse::<u64>().ok()), words.next()) else {
+                continue;
+            };
+            match what {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                "ignored" => self.skipped += count,
+                _ => {}
+            }
+        }
+    }
+
+    fn tell(&self) -> ExitCode {
+        if self.skipped > 0 {
+            println!("\nSKIPPED: {} tests did not run; each says why above", self.skipped);
+        }
+        println!("\ntidegate: {} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped);
+        if self.failed == 0 && !self.broken { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sum;
+
+    #[test]
+    fn closing_lines_add_up() {
+        let mut sum = Sum::default();
+        sum.read("running 3 tests");
+        sum.read("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s");
+        sum.read("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 4 filtered out; finished in 1.00s");
+        assert_eq!(sum, Sum { passed: 4, failed: 2, skipped: 1, broken: false });
+    }
+}
