@@ -1,0 +1,102 @@
+//! `tidegate run`.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tidegate::{Cache, Ending, Engine, Progress, Script};
+
+use crate::flags::{CacheFlags, OutputFlags, RunFlags};
+use crate::observer::ToStderr;
+use crate::report::{self, Style};
+use crate::signals::{self, Ended};
+use crate::{COULD_NOT_START, USAGE};
+
+pub(crate) fn run(flags: RunFlags) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return could_not_start(&error, None),
+    };
+    let code = runtime.block_on(guest(flags));
+    // A name look-up that nobody waits for any more must not hold the process back.
+    runtime.shutdown_background();
+    code
+}
+
+async fn guest(flags: RunFlags) -> ExitCode {
+    let grants = match flags.grants.grants() {
+        Ok(grants) => grants,
+        Err(error) => {
+            report::error(&error, None);
+            return ExitCode::from(USAGE);
+        }
+    };
+    let engine = match engine(&flags.cache, &flags.output) {
+        Ok(engine) => engine,
+        Err(error) => return could_not_start(&error, None),
+    };
+    let ended = match Ended::listen(engine.clone()) {
+        Ok(ended) => ended,
+        Err(error) => return could_not_start(&error, None),
+    };
+    let work = async {
+        let script = match engine.load_file(&flags.script).await {
+            Ok(script) => script,
+            Err(error) => return could_not_start(&error, error.cure()),
+        };
+        let observer = Arc::new(ToStderr::new(&flags.output));
+        let options = flags.connect.options(&user_agent(&script), observer);
+        let run = script.run().grants(grants).options(options).arguments(&flags.arguments).start();
+        match run.await {
+            Ok(outcome) => ended_with(outcome.ending, &flags.output),
+            Err(error) => could_not_start(&error, error.cure()),
+        }
+    };
+    tokio::select! {
+        code = work => code,
+        signal = ended.signal() => ExitCode::from(signals::exit_code(signal)),
+    }
+}
+
+/// An engine whose progress is shown, unless that was not wanted.
+pub(crate) fn engine(cache: &CacheFlags, output: &OutputFlags) -> Result<Engine, tidegate::Error> {
+    let cache = match cache {
+        CacheFlags { no_cache: true, .. } => Cache::Off,
+        CacheFlags { cache: Some(folder), .. } => Cache::Folder(tidegate::working_folder().join(folder)),
+        _ => Cache::User,
+    };
+    let builder = Engine::builder().cache(cache);
+    if output.quiet { builder.build() } else { builder.progress(show).build() }
+}
+
+fn show(progress: &Progress) {
+    report::line(&Style::of(&std::io::stderr()).faint(&progress.to_string()));
+}
+
+/// `tidegate/<version> (<guest>)`
+fn user_agent(script: &Script) -> String {
+    format!("tidegate/{} ({})", env!("CARGO_PKG_VERSION"), script.name())
+}
+
+fn ended_with(ending: Ending, output: &OutputFlags) -> ExitCode {
+    match &ending {
+        Ending::Refused { missing } if !output.quiet && !missing.is_empty() => {
+            let style = Style::of(&std::io::stderr());
+            report::line(&format!("{} run again with {}", style.bold("tidegate:"), missing.join(" ")));
+        }
+        Ending::Trapped(trap) => report::error(trap, None),
+        _ => {}
+    }
+    ExitCode::from(ending.exit_code())
+}
+
+fn could_not_start(error: &dyn std::error::Error, cure: Option<&str>) -> ExitCode {
+    report::error(error, cure);
+    ExitCode::from(COULD_NOT_START)
+}
+
+/// The program of that name beside this one.
+pub(crate) fn beside(name: &str) -> Option<std::path::PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    own.parent().map(|folder: &Path| folder.join(name))
+}
