@@ -1,0 +1,133 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use tidegate_kube::status::Status;
+
+use crate::{Code, Failure, NoClient};
+
+type Source = Arc<dyn StdError + Send + Sync>;
+
+/// Why a request, a stream or a connection failed. Cheap to clone.
+///
+/// `Display` speaks for this level and leaves the rest to `source()`; [`report`](Error::report) is the whole chain on one line, for
+/// guests and people. Neither ever holds a credential or the text of a file.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    code: Code,
+    message: String,
+    status: Option<Status>,
+    missing: Vec<String>,
+    failures: Vec<Failure>,
+    source: Option<Source>,
+}
+
+impl Error {
+    /// An error without a status, flags or a source.
+    pub fn new(code: Code, message: impl Into<String>) -> Error {
+        Error::from_inner(Inner {
+            code,
+            message: message.into(),
+            status: None,
+            missing: Vec::new(),
+            failures: Vec::new(),
+            source: None,
+        })
+    }
+
+    /// The server's own words for anything but 2xx.
+    pub fn from_status(status: Status) -> Error {
+        let message = status.to_string();
+        Error::new(Code::Status, message).change(|inner| inner.status = Some(status))
+    }
+
+    /// A refusal: the flags that would allow it.
+    pub fn denied(message: impl Into<String>, missing: Vec<String>) -> Error {
+        Error::new(Code::PermissionDenied, message).change(|inner| inner.missing = missing)
+    }
+
+    /// The same error with what caused it.
+    pub fn because(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        let source: Box<dyn StdError + Send + Sync> = source.into();
+        self.change(|inner| inner.source = Some(Arc::from(source)))
+    }
+
+    /// What kind of failure this is.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What the server said, where the code is [`Code::Status`].
+    pub fn status(&self) -> Option<&Status> {
+        self.0.status.as_ref()
+    }
+
+    /// The flags to add, e.g. `--allow-net=10.0.0.1:6443`; empty unless something was not granted.
+    pub fn missing(&self) -> &[String] {
+        &self.0.missing
+    }
+
+    /// Why each transport failed, where the code is [`Code::NoClient`].
+    pub fn failures(&self) -> &[Failure] {
+        &self.0.failures
+    }
+
+    /// This error and all that caused it, joined by `: `.
+    pub fn report(&self) -> String {
+        let mut text = self.0.message.clone();
+        let mut next = self.source();
+        while let Some(error) = next {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            next = error.source();
+        }
+        text
+    }
+
+    fn from_inner(inner: Inner) -> Error {
+        Error(Arc::new(inner))
+    }
+
+    /// For the makers above, which hold the only reference.
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Error {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            change(inner);
+        }
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({}: {})", self.0.code, self.report())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<NoClient> for Error {
+    fn from(none: NoClient) -> Error {
+        let mut missing: Vec<String> = Vec::new();
+        for flag in none.failures.iter().flat_map(|failure| &failure.missing) {
+            if !missing.contains(flag) {
+                missing.push(flag.clone());
+            }
+        }
+        Error::new(Code::NoClient, none.to_string()).change(|inner| {
+            inner.missing = missing;
+            inner.failures = none.failures;
+        })
+    }
+}
