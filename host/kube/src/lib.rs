@@ -1,1 +1,15 @@
-//! Empty until its issue fills it.
+//! Kubernetes' own words: kubeconfig, paths, requests, statuses, frames.
+//!
+//! Everything here is pure: bytes and strings in, values out. There is no file, no socket, no clock and no environment, so
+//! each rule can be tested as a table and fuzzed. Where kubectl has a behaviour, it is kubectl's (client-go v0.36); where
+//! tidegate is stricter, the item says so and why.
+
+pub mod frames;
+pub mod kubeconfig;
+pub mod path;
+pub mod request;
+mod secret;
+pub mod status;
+mod text;
+
+pub use secret::Secret;

@@ -1,0 +1,286 @@
+//! What a guest may ask for: method, path, query, two media types, a body and deadlines. It sets no other header.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use crate::path::Invalid;
+use crate::path::{self, ApiPath};
+
+/// How long a request may take unless it says otherwise.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a stream (a watch, a followed log) may be silent unless the request says otherwise. The API server ends a
+/// watch by itself after 30 to 60 minutes, so a stream that is silent for longer is dead.
+pub const DEFAULT_STREAM_IDLE_DEADLINE: Duration = Duration::from_secs(65 * 60);
+/// How long any other response may stall unless the request says otherwise.
+pub const DEFAULT_IDLE_DEADLINE: Duration = Duration::from_secs(60);
+/// The longest deadline that may be asked for.
+pub const MAX_DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+
+const MAX_MEDIA_TYPE: usize = 1024;
+const JSON: &str = "application/json";
+
+/// An HTTP method that Kubernetes answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "HTTP's own words")]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Options,
+    Head,
+}
+
+impl Method {
+    /// Every method.
+    pub const ALL: [Self; 7] =
+        [Self::Get, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options, Self::Head];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Head => "HEAD",
+        }
+    }
+
+    /// Whether a request may carry a body. DELETE may: `DeleteOptions` go there.
+    pub fn body(self) -> BodyRule {
+        match self {
+            Self::Post | Self::Put | Self::Patch | Self::Delete => BodyRule::Allowed,
+            Self::Get | Self::Options | Self::Head => BodyRule::Refused,
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text is no method that Kubernetes answers.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a method: use GET, POST, PUT, PATCH, DELETE, OPTIONS or HEAD")]
+pub struct UnknownMethod;
+
+impl FromStr for Method {
+    type Err = UnknownMethod;
+
+    /// Upper-case only, as HTTP has it.
+    fn from_str(word: &str) -> Result<Self, UnknownMethod> {
+        Self::ALL.into_iter().find(|m| m.as_str() == word).ok_or(UnknownMethod)
+    }
+}
+
+/// Whether a body may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyRule {
+    /// It may.
+    Allowed,
+    /// It is an error.
+    Refused,
+}
+
+/// A request as a guest wrote it, not yet checked.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path, with or without a query. See [`crate::path`].
+    pub path: String,
+    /// Query pairs, not encoded; they come after the path's own query.
+    pub query: Vec<(String, String)>,
+    /// What to accept; `application/json` if absent.
+    pub accept: Option<String>,
+    /// What the body is; `application/json` if absent and there is a body.
+    pub content_type: Option<String>,
+    /// The body, where it is not streamed.
+    pub body: Option<Bytes>,
+    /// How long until the response's headers are there (a stream) or until its end (everything else). More than zero, at
+    /// most [`MAX_DEADLINE`].
+    pub deadline: Duration,
+    /// How long the response's body may be silent. `None`: [`DEFAULT_STREAM_IDLE_DEADLINE`] for a stream, else
+    /// [`DEFAULT_IDLE_DEADLINE`].
+    pub idle_deadline: Option<Duration>,
+}
+
+impl Request {
+    /// A request with defaults for all but method and path.
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            accept: None,
+            content_type: None,
+            body: None,
+            deadline: DEFAULT_DEADLINE,
+            idle_deadline: None,
+        }
+    }
+
+    /// Adds a query pair.
+    #[must_use]
+    pub fn with_query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// Checks everything that can be checked without a server. A body that is streamed beside the request is told by
+    /// `streamed`.
+    pub fn check(&self, streamed: StreamedBody) -> Result<Checked, Invalid> {
+        let target = path::parse(&self.path)?.with_query(&self.query)?;
+        let has_body = self.body.is_some() || streamed == StreamedBody::Present;
+        if has_body && self.method.body() == BodyRule::Refused {
+            return Err(Invalid::BodyNotAllowed { method: self.method.as_str() });
+        }
+        let accept = media_type("accept", self.accept.as_deref())?.unwrap_or(JSON).to_owned();
+        let content_type = media_type("content type", self.content_type.as_deref())?;
+        let content_type = has_body.then(|| content_type.unwrap_or(JSON).to_owned());
+        let length = length_of(self.method, &target);
+        let deadline = deadline("deadline", self.deadline)?;
+        let idle_deadline = match (self.idle_deadline, length) {
+            (Some(given), _) => self::deadline("idle deadline", given)?,
+            (None, Length::Stream) => DEFAULT_STREAM_IDLE_DEADLINE,
+            (None, Length::Whole) => DEFAULT_IDLE_DEADLINE,
+        };
+        Ok(Checked {
+            method: self.method,
+            path: target,
+            accept,
+            content_type,
+            body: self.body.clone(),
+            length,
+            deadline,
+            idle_deadline,
+        })
+    }
+}
+
+/// Whether a body is streamed beside the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamedBody {
+    /// There is one.
+    Present,
+    /// There is none.
+    Absent,
+}
+
+/// What the response's body is expected to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// It ends by itself soon.
+    Whole,
+    /// A watch or a followed log: it ends when someone ends it.
+    Stream,
+}
+
+/// A request that was checked: every text in it can be put on the wire as it is.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    method: Method,
+    path: ApiPath,
+    accept: String,
+    content_type: Option<String>,
+    body: Option<Bytes>,
+    length: Length,
+    deadline: Duration,
+    idle_deadline: Duration,
+}
+
+impl Checked {
+    /// The method.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Path and query, without the server's prefix.
+    pub fn path(&self) -> &ApiPath {
+        &self.path
+    }
+
+    /// The request target behind a server's prefix, in origin form.
+    pub fn target(&self, prefix: &str) -> String {
+        self.path.join(prefix)
+    }
+
+    /// The value of `Accept`.
+    pub fn accept(&self) -> &str {
+        &self.accept
+    }
+
+    /// The value of `Content-Type`; `None` where there is no body.
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
+    /// The body, where it is not streamed.
+    pub fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
+    /// Whether the response is a long stream.
+    pub fn length(&self) -> Length {
+        self.length
+    }
+
+    /// Whether the response is a long stream.
+    pub fn is_stream(&self) -> bool {
+        self.length == Length::Stream
+    }
+
+    /// See [`Request::deadline`].
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// See [`Request::idle_deadline`]; the default is filled in.
+    pub fn idle_deadline(&self) -> Duration {
+        self.idle_deadline
+    }
+}
+
+/// A watch (`watch` in the query as the API server reads it, or the legacy `/watch/` paths), or a followed log.
+fn length_of(method: Method, target: &ApiPath) -> Length {
+    if method != Method::Get {
+        return Length::Whole;
+    }
+    let segments = target.segments();
+    let on = |name| target.query_value(name).is_some_and(|value| is_true(&value));
+    let watched = match segments.first().map(String::as_str) {
+        Some("api") => segments.get(2),
+        Some("apis") => segments.get(3),
+        _ => None,
+    };
+    let legacy = watched.is_some_and(|s| s == "watch");
+    let log = segments.last().is_some_and(|s| s == "log");
+    if on("watch") || legacy || (log && on("follow")) { Length::Stream } else { Length::Whole }
+}
+
+/// As apimachinery converts a query value to a bool: everything but "0" and "false" is true, "" included
+/// (`pkg/runtime/conversion.go`).
+fn is_true(value: &str) -> bool {
+    value != "0" && !value.eq_ignore_ascii_case("false")
+}
+
+fn media_type<'a>(what: &'static str, value: Option<&'a str>) -> Result<Option<&'a str>, Invalid> {
+    let Some(value) = value else { return Ok(None) };
+    let trimmed = value.trim_matches(' ');
+    let fits =
+        (1..=MAX_MEDIA_TYPE).contains(&trimmed.len()) && trimmed.bytes().all(|b| matches!(b, b' '..=b'~'));
+    if fits { Ok(Some(trimmed)) } else { Err(Invalid::MediaType { what }) }
+}
+
+fn deadline(what: &'static str, value: Duration) -> Result<Duration, Invalid> {
+    if value.is_zero() || value > MAX_DEADLINE { Err(Invalid::Deadline { what }) } else { Ok(value) }
+}
