@@ -1,1 +1,15 @@
-//! Empty until its issue fills it.
+//! What the end-to-end tests stand on: the built programs and guests, servers, and runs of `tidegate` with a deadline.
+//!
+//! `cargo xtask test` builds all of it and says where it is; a bare `cargo test -p tidegate-tests` uses what was built last.
+
+mod places;
+mod playground;
+mod proxy;
+mod run;
+mod server;
+
+pub use places::{guest, program};
+pub use playground::Playground;
+pub use proxy::KubectlProxy;
+pub use run::{Outcome, Run};
+pub use server::{Server, Target};

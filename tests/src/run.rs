@@ -1,0 +1,175 @@
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::program;
+
+/// One run of the `tidegate` program, in an environment that holds nothing but what the test puts there.
+///
+/// Its home is a fresh folder, so no kubeconfig of the person who runs the tests is ever seen; the cache of compiled code is
+/// shared by all runs, since compiling dominates otherwise.
+#[derive(Debug)]
+pub struct Run {
+    flags: Vec<OsString>,
+    guest: Option<OsString>,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    deadline: Duration,
+    home: tempfile::TempDir,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How the process ended.
+    pub status: ExitStatus,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+impl Run {
+    /// `tidegate run … GUEST`. A guest with a `/` in it is a path, else the name of a guest of the guest workspace.
+    pub fn guest(name: &str) -> Run {
+        let path = if name.contains('/') { name.into() } else { crate::guest(name) };
+        Run { guest: Some(path.into_os_string()), ..Run::command("run") }
+    }
+
+    /// `tidegate COMMAND`.
+    pub fn command(command: &str) -> Run {
+        #[expect(clippy::expect_used, reason = "a test that cannot have a folder cannot run")]
+        let home = tempfile::tempdir().expect("a temporary folder");
+        Run {
+            flags: vec![command.into()],
+            guest: None,
+            arguments: Vec::new(),
+            environment: vec![("HOME".into(), home.path().into()), ("PATH".into(), std::env::var_os("PATH").unwrap_or_default())],
+            deadline: Duration::from_secs(60),
+            home,
+        }
+    }
+
+    /// A flag of tidegate, before the script.
+    #[must_use]
+    pub fn flag(mut self, flag: impl AsRef<OsStr>) -> Run {
+        self.flags.push(flag.as_ref().into());
+        self
+    }
+
+    /// `--name=value`, the value taken as it is.
+    #[must_use]
+    pub fn flag_path(self, name: &str, value: &Path) -> Run {
+        let mut flag = OsString::from(name);
+        flag.push("=");
+        flag.push(value);
+        self.flag(flag)
+    }
+
+    /// Flags, separated by spaces.
+    #[must_use]
+    pub fn flags(self, flags: &str) -> Run {
+        flags.split_whitespace().fold(self, Run::flag)
+    }
+
+    /// An argument of the script.
+    #[must_use]
+    pub fn argument(mut self, argument: impl AsRef<OsStr>) -> Run {
+        self.arguments.push(argument.as_ref().into());
+        self
+    }
+
+    /// A variable of tidegate's environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Run {
+        self.environment.push((name.into(), value.as_ref().into()));
+        self
+    }
+
+    /// When the run is ended by force and the test fails. Default: 60 s.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Run {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Its home folder.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The process, for a test that talks to it while it runs.
+    pub fn to_command(&self) -> Command {
+        let mut command = Command::new(program("tidegate"));
+        command.env_clear().env("XDG_CACHE_HOME", compiled_code()).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.args(&self.flags).args(&self.guest);
+        if !self.arguments.is_empty() {
+            command.arg("--").args(&self.arguments);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    /// Where it does not start, or is still running at the deadline.
+    #[expect(clippy::expect_used, reason = "a test that cannot start its program fails")]
+    pub fn run(self) -> Outcome {
+        let mut child = self.to_command().spawn().expect("start tidegate");
+        let (stdout, stderr) = (reader(child.stdout.take()), reader(child.stderr.take()));
+        let status = within(&mut child, self.deadline);
+        let text = |thread: std::thread::JoinHandle<Vec<u8>>| String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned();
+        let (stdout, stderr) = (text(stdout), text(stderr));
+        let Some(status) = status else {
+            panic!("still running after {:?}: {:?}\nstdout: {stdout}\nstderr: {stderr}", self.deadline, self.flags)
+        };
+        Outcome { status, stdout, stderr }
+    }
+}
+
+impl Outcome {
+    /// The exit code, or −1 where a signal ended it.
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or(-1)
+    }
+
+    /// # Panics
+    /// Where the exit code is another; shows all that was written.
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Outcome {
+        assert_eq!(self.code(), code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+fn reader<R: Read + Send + 'static>(stream: Option<R>) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            let _ = stream.read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
+
+/// Waits for the child; kills it at the deadline and returns none.
+fn within(child: &mut Child, deadline: Duration) -> Option<ExitStatus> {
+    let end = Instant::now() + deadline;
+    while Instant::now() < end {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            _ => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+/// A cache of compiled code of the tests' own, the same for all runs.
+fn compiled_code() -> std::path::PathBuf {
+    std::env::temp_dir().join("tidegate-tests-cache")
+}
