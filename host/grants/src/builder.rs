@@ -1,0 +1,114 @@
+//! From flags to grants.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{FlagError, Invalid};
+use crate::grants::Grants;
+use crate::need::Kind;
+use crate::net::NetPattern;
+use crate::path::Root;
+use crate::program::RunPattern;
+use crate::quote;
+use crate::rules::{Layer, Rules, Scope};
+use crate::variable::EnvPattern;
+
+/// Takes the permission flags one by one, in any order but for [`GrantsBuilder::working_folder`], and parses each at once.
+///
+/// A list is what stands after the flag's `=`: values joined by commas, a comma inside a value doubled; none for the flag
+/// alone, which means everything of that kind. Flags add up, and a denial wins over every allowance.
+///
+/// Errors are [`FlagError`]s that name the flag, the value, what is wrong and the cure; an empty list or value is one.
+#[derive(Debug, Clone, Default)]
+pub struct GrantsBuilder {
+    working_folder: Option<PathBuf>,
+    allow: Rules,
+    wasi: Rules,
+    deny: Rules,
+}
+
+impl GrantsBuilder {
+    /// The absolute folder that relative paths of later flags start from. Without it a relative path is an error.
+    pub fn working_folder(&mut self, folder: impl Into<PathBuf>) -> &mut Self {
+        self.working_folder = Some(folder.into());
+        self
+    }
+
+    /// `--allow-<kind>[=list]`.
+    pub fn allow(&mut self, kind: Kind, list: Option<&str>) -> Result<&mut Self, FlagError> {
+        add(&mut self.allow, kind, kind.flag(), list, self.working_folder.as_deref())?;
+        Ok(self)
+    }
+
+    /// `--deny-<kind>[=list]`. Bounds the `--wasi-…` flags too.
+    pub fn deny(&mut self, kind: Kind, list: Option<&str>) -> Result<&mut Self, FlagError> {
+        add(&mut self.deny, kind, kind.deny_flag(), list, self.working_folder.as_deref())?;
+        Ok(self)
+    }
+
+    /// `--wasi-<kind>[=list]`: what the guest may do by itself. Errors besides: [`Kind::Run`], which WASI does not have.
+    pub fn wasi(&mut self, kind: Kind, list: Option<&str>) -> Result<&mut Self, FlagError> {
+        let Some(flag) = kind.wasi_flag() else {
+            let invalid =
+                Invalid::new("WASI starts no programs", "use --allow-run for what the host may start");
+            return Err(FlagError::new("--wasi-run", list.unwrap_or_default(), invalid));
+        };
+        add(&mut self.wasi, kind, flag, list, self.working_folder.as_deref())?;
+        Ok(self)
+    }
+
+    /// `-A`: every `--allow-…` flag alone. The guest's own reach (`--wasi-…`) is no part of it, and denials still win.
+    pub fn allow_all(&mut self) -> &mut Self {
+        self.allow = Rules::everything();
+        self
+    }
+
+    /// The grants of the flags so far.
+    pub fn build(&self) -> Grants {
+        let layer = |allow: &Rules| Layer { allow: allow.clone(), deny: self.deny.clone() };
+        Grants::from_layer(layer(&self.allow), layer(&self.wasi))
+    }
+}
+
+fn add(
+    rules: &mut Rules,
+    kind: Kind,
+    flag: &'static str,
+    list: Option<&str>,
+    folder: Option<&Path>,
+) -> Result<(), FlagError> {
+    match kind {
+        Kind::Net => extend(&mut rules.net, flag, list, NetPattern::parse),
+        Kind::Read => extend(&mut rules.read, flag, list, |text| Root::parse(text, folder)),
+        Kind::Write => extend(&mut rules.write, flag, list, |text| Root::parse(text, folder)),
+        Kind::Env => extend(&mut rules.env, flag, list, EnvPattern::parse),
+        Kind::Run => extend(&mut rules.run, flag, list, RunPattern::parse),
+    }
+}
+
+/// Adds a whole flag or, where one of its values is bad, nothing.
+fn extend<P>(
+    scope: &mut Scope<P>,
+    flag: &'static str,
+    list: Option<&str>,
+    parse: impl Fn(&str) -> Result<P, Invalid>,
+) -> Result<(), FlagError> {
+    let Some(list) = list else {
+        *scope = Scope::Everything;
+        return Ok(());
+    };
+    let parse_one = |value: String| match value.is_empty() {
+        true => Err(FlagError::new(
+            flag,
+            list,
+            Invalid::new(
+                "a value is empty",
+                format!("leave it out; {flag} alone, without =, means everything"),
+            ),
+        )),
+        false => parse(&value).map_err(|invalid| FlagError::new(flag, &value, invalid)),
+    };
+    let patterns =
+        quote::split_list(list).into_iter().map(parse_one).collect::<Result<Vec<P>, FlagError>>()?;
+    scope.add(patterns);
+    Ok(())
+}
