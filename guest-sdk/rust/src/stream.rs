@@ -1,0 +1,214 @@
+//! Bodies as they arrive: bytes, lines, JSON documents, watch events.
+//!
+//! Every stream is an iterator that waits for its next item, and ends after `None` or an error. The host hands over batches of what
+//! is there already; `try_next` gives what needs no waiting. A stream that is not read holds its peer back; dropped, it closes
+//! what it read from.
+
+use std::fmt;
+use std::task::Poll;
+use std::vec;
+
+use serde::de::DeserializeOwned;
+
+use crate::poll::Pollable;
+pub use crate::wit::tidegate::host::types::EventType;
+use crate::wit::tidegate::host::types as wit;
+use crate::{Error, Result};
+
+/// Bytes as they arrive, in pieces of at most 256 KiB.
+pub type ByteStream = Stream<wit::ByteStream>;
+
+/// Lines without their line ends. An unterminated last line is delivered. Errors: `too-large` for a line past 16 MiB.
+pub type LineStream = Stream<wit::LineStream>;
+
+/// JSON documents, one a line, as text that the host has checked. Errors: as [`LineStream`], and `protocol` for a line that is no
+/// JSON object.
+pub type JsonStream = Stream<wit::JsonStream>;
+
+/// Watch events. Errors: as [`JsonStream`].
+pub type EventStream = Stream<wit::EventStream>;
+
+/// One event of a watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// What happened.
+    pub event_type: EventType,
+    /// The object, as JSON text in UTF-8. Of [`EventType::Error`]: a `Status`; its code 410 says that the watch must begin with a new list.
+    pub object: Vec<u8>,
+}
+
+impl Event {
+    /// The object, decoded. Errors: `json`.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.object).map_err(|error| Error::json("object of a watch event", error))
+    }
+}
+
+/// A stream of one of the four forms.
+pub struct Stream<S: Source> {
+    source: S,
+    /// What came with the last batch and was not taken yet.
+    batch: vec::IntoIter<S::Item>,
+    ended: bool,
+}
+
+impl<S: Source> Stream<S> {
+    pub(crate) fn new(source: S) -> Self {
+        Self { source, batch: Vec::new().into_iter(), ended: false }
+    }
+
+    /// The next item if it is there already; `Poll::Ready(None)` is the end.
+    pub fn try_next(&mut self) -> Poll<Option<Result<S::Item>>> {
+        loop {
+            if let Some(item) = self.batch.next() {
+                return Poll::Ready(Some(Ok(item)));
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            let Some(batch) = self.source.try_batch() else { return Poll::Pending };
+            if let Err(error) = self.refill(batch) {
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+    }
+
+    /// Ready when the host would hand over a batch, or the end, without waiting. What came with the last batch is not counted: call
+    /// [`Stream::try_next`] until it is pending, then wait.
+    pub fn subscribe(&self) -> Pollable {
+        self.source.pollable()
+    }
+
+    fn refill(&mut self, batch: Result<Option<Vec<S::Item>>, wit::Error>) -> Result<()> {
+        // After an error the stream has ended, for the host as for us.
+        self.ended = !matches!(batch, Ok(Some(_)));
+        self.batch = batch?.unwrap_or_default().into_iter();
+        Ok(())
+    }
+}
+
+impl<S: Source> Iterator for Stream<S> {
+    type Item = Result<S::Item>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(item) = self.batch.next() {
+                return Some(Ok(item));
+            }
+            if self.ended {
+                return None;
+            }
+            let batch = self.source.batch();
+            if let Err(error) = self.refill(batch) {
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+impl<S: Source> std::iter::FusedIterator for Stream<S> {}
+
+impl<S: Source> fmt::Debug for Stream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+impl LineStream {
+    /// The lines as text; what is not UTF-8 becomes U+FFFD.
+    pub fn text(self) -> impl Iterator<Item = Result<String>> {
+        self.map(|line| Ok(String::from_utf8_lossy(&line?).into_owned()))
+    }
+}
+
+impl JsonStream {
+    /// The documents, decoded. Errors: as the stream's own, and `json`.
+    pub fn decode<T: DeserializeOwned>(self) -> impl Iterator<Item = Result<T>> {
+        self.map(|text| serde_json::from_str(&text?).map_err(|error| Error::json("line", error)))
+    }
+}
+
+impl ByteStream {
+    /// The bytes as a [`std::io::Read`] and [`std::io::BufRead`].
+    pub fn reader(self) -> Reader {
+        Reader { stream: self, piece: Vec::new(), taken: 0 }
+    }
+}
+
+/// A [`ByteStream`] in std's words; [`ByteStream::reader`] gives it. Errors carry an [`Error`].
+#[derive(Debug)]
+pub struct Reader {
+    stream: ByteStream,
+    piece: Vec<u8>,
+    taken: usize,
+}
+
+impl std::io::BufRead for Reader {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        while self.taken == self.piece.len() {
+            let Some(piece) = self.stream.next().transpose().map_err(std::io::Error::other)? else { break };
+            (self.piece, self.taken) = (piece, 0);
+        }
+        Ok(&self.piece[self.taken..])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.taken = (self.taken + amount).min(self.piece.len());
+    }
+}
+
+impl std::io::Read for Reader {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let taken = std::io::Read::read(&mut std::io::BufRead::fill_buf(self)?, into)?;
+        std::io::BufRead::consume(self, taken);
+        Ok(taken)
+    }
+}
+
+use sealed::Source;
+
+mod sealed {
+    use super::{Event, Pollable, Result, wit};
+
+    type Batch<T> = Result<Option<Vec<T>>, wit::Error>;
+
+    /// One of the host's four stream resources.
+    pub trait Source {
+        /// What it is a stream of.
+        type Item;
+        /// Waits for what comes next.
+        fn batch(&self) -> Batch<Self::Item>;
+        /// What is there already.
+        fn try_batch(&self) -> Option<Batch<Self::Item>>;
+        /// Ready when `batch` would not wait.
+        fn pollable(&self) -> Pollable;
+    }
+
+    macro_rules! source {
+        ($resource:ident, $item:ty, $convert:expr) => {
+            impl Source for wit::$resource {
+                type Item = $item;
+
+                fn batch(&self) -> Batch<$item> {
+                    self.next().map(|batch| batch.map($convert))
+                }
+
+                fn try_batch(&self) -> Option<Batch<$item>> {
+                    self.try_next().map(|batch| batch.map(|batch| batch.map($convert)))
+                }
+
+                fn pollable(&self) -> Pollable {
+                    self.subscribe().into()
+                }
+            }
+        };
+    }
+
+    source!(ByteStream, Vec<u8>, |piece| vec![piece]);
+    source!(LineStream, Vec<u8>, |lines| lines);
+    source!(JsonStream, String, |documents| documents);
+    source!(EventStream, Event, |events: Vec<wit::WatchEvent>| {
+        events.into_iter().map(|wit::WatchEvent { event_type, object }| Event { event_type, object }).collect()
+    });
+}
