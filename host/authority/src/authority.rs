@@ -1,0 +1,145 @@
+//! From grants to approvals.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tidegate_grants::{Denied, Grants, Kind, Missing, Need, Verdict};
+use tokio::time::Instant;
+
+use crate::environment::Environment;
+use crate::file::{Aliases, canonicalise};
+use crate::needs::{Approved, Needs};
+use crate::net::{Resolver, system_resolver};
+
+/// Turns needs into approvals. Cheap to clone; holds no open file or socket.
+#[derive(Clone)]
+pub struct Authority {
+    inner: Arc<Inner>,
+}
+
+/// What every grant of one authority shares.
+pub(crate) struct Inner {
+    pub(crate) grants: Grants,
+    pub(crate) environment: Environment,
+    pub(crate) resolver: Resolver,
+    aliases: Aliases,
+}
+
+impl Authority {
+    /// The authority of this process, bounded by these grants. Follows the links of granted and denied paths, looks granted
+    /// programs up over `PATH` and keeps a copy of the environment, each once.
+    ///
+    /// Whoever can call this decides what a guest may reach: it is called in the `tidegate` library and in tests alone.
+    pub fn from_ambient(grants: Grants) -> Authority {
+        Self::assemble(grants, Environment::of_process(), system_resolver())
+    }
+
+    /// The same authority with another environment: what [`crate::EnvGrant`] answers, where programs are looked up, and
+    /// what they inherit. For an embedder whose tenants must not share the process' own.
+    pub fn with_environment(&self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Authority {
+        let environment = Environment::new(variables);
+        Self::assemble(self.inner.grants.clone(), environment, self.inner.resolver.clone())
+    }
+
+    /// The grants, roots in canonical form.
+    pub fn grants(&self) -> &Grants {
+        &self.inner.grants
+    }
+
+    /// Approves a whole round of needs, or names everything that it lacks at once. A need that is optional and not granted
+    /// is left out of the approval. Touches nothing: no look-up, no file, no process.
+    pub fn approve(&self, needs: &Needs) -> Result<Approved, Denied> {
+        let missing: Vec<Missing> = needs
+            .required()
+            .iter()
+            .filter_map(|need| Missing::from_verdict(need, self.query(need)))
+            .collect();
+        if !missing.is_empty() {
+            return Err(Denied { missing });
+        }
+        let optional = needs.optional_needs().iter().filter(|need| self.query(need).is_granted());
+        Ok(Approved::new(self.inner.clone(), needs.required().iter().chain(optional).cloned().collect()))
+    }
+
+    /// What the grants say about one need, without touching anything.
+    pub fn query(&self, need: &Need) -> Verdict {
+        self.inner.judge(need)
+    }
+
+    /// The clock for deadlines and dates.
+    pub fn clock(&self) -> Clock {
+        Clock
+    }
+
+    pub(crate) fn assemble(grants: Grants, environment: Environment, resolver: Resolver) -> Authority {
+        let grants = grants.canonicalised(&|path| canonicalise(path)).located(&|program| {
+            environment.find_program(program).and_then(|path| canonical_or(program, path))
+        });
+        Authority { inner: Arc::new(Inner { grants, environment, resolver, aliases: Aliases::of_system() }) }
+    }
+}
+
+impl fmt::Debug for Authority {
+    /// The grants; never the environment, which holds secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").field("grants", &self.inner.grants).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// As [`Grants::judge`], with the system's own links (`/var/run` → `/run`) seen through in a need's path too.
+    pub(crate) fn judge(&self, need: &Need) -> Verdict {
+        let verdict = self.grants.judge(need);
+        let alias = match (need, &verdict) {
+            (_, Verdict::Denied { .. }) => None,
+            (Need::Read(path), _) => self.aliases.resolve(path).map(Need::Read),
+            (Need::Write(path), _) => self.aliases.resolve(path).map(Need::Write),
+            _ => None,
+        };
+        let Some(alias) = alias else { return verdict };
+        match (verdict, self.grants.judge(&alias)) {
+            (_, denied @ Verdict::Denied { .. }) => denied,
+            (Verdict::Granted, _) | (_, Verdict::Granted) => Verdict::Granted,
+            (verdict, _) => verdict,
+        }
+    }
+
+    /// The roots' own form of this path, where only that is covered: what [`Inner::judge`] granted through an alias.
+    pub(crate) fn alias(&self, path: &Path) -> Option<PathBuf> {
+        self.aliases.resolve(path)
+    }
+
+    /// Why this kind of path is not granted; none where it is.
+    pub(crate) fn missing(&self, kind: Kind, path: &Path) -> Option<Missing> {
+        let need = match kind {
+            Kind::Write => Need::Write(path.to_owned()),
+            _ => Need::Read(path.to_owned()),
+        };
+        Missing::from_verdict(&need, self.judge(&need))
+    }
+}
+
+/// A granted path is followed to where it leads; a name stays the file that `PATH` gave, since the look-up at the time of
+/// starting gives that too.
+fn canonical_or(program: &std::ffi::OsStr, found: PathBuf) -> Option<PathBuf> {
+    if Path::new(program).is_absolute() { canonicalise(&found) } else { Some(found) }
+}
+
+/// Time, as a value that can be handed on.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock;
+
+impl Clock {
+    /// For deadlines: monotonic, and the one that tokio's timers count by.
+    pub fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// For dates: certificates, tokens, reports.
+    pub fn date(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}

@@ -1,0 +1,12 @@
+//! Connections: resolve, check each address, dial what was checked, all within one deadline.
+
+mod dial;
+mod error;
+mod grant;
+mod resolve;
+mod stream;
+
+pub use error::{ConnectError, ConnectFailure};
+pub use grant::NetGrant;
+pub(crate) use resolve::{Resolver, system_resolver};
+pub use stream::TcpStream;
