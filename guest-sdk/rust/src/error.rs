@@ -103,6 +103,7 @@ impl Error {
         Self::new("guest", message.into(), None)
     }
 
+    #[cfg(feature = "kube")]
     pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
         Self::new("invalid-request", message.into(), None)
     }
