@@ -40,7 +40,8 @@ impl Peer {
 const WATCH: &str = "/api/v1/pods?watch=true&resourceVersion=0";
 const LIST: &str = "/api/v1/pods";
 /// What the other clients extract, in kubectl's words.
-const COLUMNS: &str = "custom-columns=N:.metadata.name,S:.metadata.namespace,U:.metadata.uid,R:.metadata.resourceVersion";
+const COLUMNS: &str =
+    "custom-columns=N:.metadata.name,S:.metadata.namespace,U:.metadata.uid,R:.metadata.resourceVersion";
 
 /// tidegate with the guest of this task, granted just what that needs.
 pub(crate) fn ours(task: Task, clients: &Clients, server: &Server) -> (Command, Telling) {
@@ -55,17 +56,26 @@ pub(crate) fn ours(task: Task, clients: &Clients, server: &Server) -> (Command, 
     let kubeconfig = server.kubeconfig();
     let mut command = clients.command(&clients.tidegate);
     command.arg("run").arg(format!("--kubeconfig={}", kubeconfig.display()));
-    command.arg(format!("--allow-read={}", kubeconfig.display())).arg(format!("--allow-net={}", server.address));
+    command
+        .arg(format!("--allow-read={}", kubeconfig.display()))
+        .arg(format!("--allow-net={}", server.address));
     command.arg("--transports=KubeConfig").arg(format!("--cache={}", clients.compiled().display()));
     command.arg(clients.guests.join(guest).with_extension("wasm")).arg("--").args(arguments);
     (command, Telling::Tally)
 }
 
 /// The peer doing this task; none where it is not installed.
-pub(crate) fn theirs(peer: Peer, task: Task, clients: &Clients, server: &Server) -> Option<(Command, Telling)> {
+pub(crate) fn theirs(
+    peer: Peer,
+    task: Task,
+    clients: &Clients,
+    server: &Server,
+) -> Option<(Command, Telling)> {
     match peer {
         Peer::Hyper => Some((hyper(task, clients, server), Telling::Tally)),
-        Peer::Kube | Peer::KubePaged | Peer::KubeTyped => Some((kube(peer, task, clients, server), Telling::Tally)),
+        Peer::Kube | Peer::KubePaged | Peer::KubeTyped => {
+            Some((kube(peer, task, clients, server), Telling::Tally))
+        }
         Peer::Kubectl => Some(kubectl(task, clients, server)),
         Peer::Deno => deno(task, clients, server).map(|command| (command, Telling::Tally)),
     }
@@ -122,7 +132,13 @@ fn deno(task: Task, clients: &Clients, server: &Server) -> Option<Command> {
     let (mode, rest) = words(task, server);
     let mut command = clients.command(clients.deno.as_ref()?);
     // No look for updates, and the grants that a careful user would give.
-    command.env("DENO_NO_UPDATE_CHECK", "1").args(["run", "--quiet", "--no-prompt", "--no-config", "--no-npm"]);
+    command.env("DENO_NO_UPDATE_CHECK", "1").args([
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--no-config",
+        "--no-npm",
+    ]);
     command.arg(format!("--cert={}", server.ca().display()));
     command.arg(format!("--allow-net={}", server.address));
     command.arg(format!("--allow-read={}", server.token().display()));

@@ -123,7 +123,10 @@ fn same(run: Run, wanted: Tally) -> Result<Run, Failure> {
         return Ok(run);
     }
     let Tally { count: first, weight: heavy, .. } = wanted;
-    Err(format!("found {count} of weight {weight}, where tidegate's first run found {first} of weight {heavy}").into())
+    Err(format!(
+        "found {count} of weight {weight}, where tidegate's first run found {first} of weight {heavy}"
+    )
+    .into())
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -143,7 +146,9 @@ mod tests {
 
     #[test]
     fn medians() {
-        for (values, wanted) in [(vec![3.0], 3.0), (vec![9.0, 1.0, 2.0], 2.0), (vec![4.0, 1.0, 2.0, 100.0], 3.0)] {
+        for (values, wanted) in
+            [(vec![3.0], 3.0), (vec![9.0, 1.0, 2.0], 2.0), (vec![4.0, 1.0, 2.0, 100.0], 3.0)]
+        {
             assert_eq!(median(values.into_iter()), wanted);
         }
         assert!(median(std::iter::empty()).is_nan());

@@ -63,7 +63,8 @@ mod tests {
 
     fn parse(words: &[&str]) -> Result<Option<Options>, String> {
         let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-        Options::parse(&words).map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
+        Options::parse(&words)
+            .map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
     }
 
     #[test]
@@ -80,7 +81,8 @@ mod tests {
     #[test]
     fn works_are_chosen_by_a_part_of_their_name() {
         let options = parse(&["10,000"]).ok().flatten().unwrap_or_default();
-        let chosen: Vec<&str> = WORKS.iter().map(|work| work.name).filter(|name| options.wants(name)).collect();
+        let chosen: Vec<&str> =
+            WORKS.iter().map(|work| work.name).filter(|name| options.wants(name)).collect();
         assert_eq!(chosen, ["list 10,000 pods"]);
     }
 }

@@ -62,7 +62,8 @@ pub(crate) fn prepare() -> Result<Clients, Failure> {
     step("preparing kubectl");
     let tools = Tools::ensure(&mut |line| eprintln!("  {line}"))?;
     let mut absent = Vec::new();
-    let deno = deno().map_err(|error| absent.push(format!("deno: npm does not install it here: {error}"))).ok();
+    let deno =
+        deno().map_err(|error| absent.push(format!("deno: npm does not install it here: {error}"))).ok();
     for line in &absent {
         eprintln!("LEFT OUT: {line}");
     }
@@ -110,19 +111,32 @@ fn deno() -> Result<PathBuf, Failure> {
     if !program.is_file() {
         step("installing deno by npm");
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix"]).arg(&folder);
+        npm.args(["install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix"])
+            .arg(&folder);
         let answer = npm.arg(format!("deno@{DENO}")).stdout(Stdio::null()).output()?;
         if !answer.status.success() {
             let text = String::from_utf8_lossy(&answer.stderr).into_owned();
-            return Err(format!("npm ended with {}: {}", answer.status, text.lines().next().unwrap_or_default()).into());
+            return Err(format!(
+                "npm ended with {}: {}",
+                answer.status,
+                text.lines().next().unwrap_or_default()
+            )
+            .into());
         }
     }
     let version = Command::new(&program).arg("--version").output()?;
-    if version.status.success() { Ok(program) } else { Err(format!("it ended with {}", version.status).into()) }
+    if version.status.success() {
+        Ok(program)
+    } else {
+        Err(format!("it ended with {}", version.status).into())
+    }
 }
 
 /// `$TIDEGATE_CACHE`, or `~/.cache/tidegate`.
 fn cache() -> Result<PathBuf, Failure> {
     let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache/tidegate"));
-    env::var_os("TIDEGATE_CACHE").map(PathBuf::from).or_else(home).ok_or_else(|| "set TIDEGATE_CACHE or HOME".into())
+    env::var_os("TIDEGATE_CACHE")
+        .map(PathBuf::from)
+        .or_else(home)
+        .ok_or_else(|| "set TIDEGATE_CACHE or HOME".into())
 }

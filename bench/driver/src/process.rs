@@ -68,7 +68,8 @@ pub(crate) fn measure(
     // Said here at the latest: what was read from a client that failed is not worth an error of its own.
     let stopped = matches!(telling, Telling::Events(_)) && status.signal() == Some(9) && !late;
     if !status.success() && !stopped {
-        let why = if late { format!("did not end within {DEADLINE:?}") } else { format!("ended with {status}") };
+        let why =
+            if late { format!("did not end within {DEADLINE:?}") } else { format!("ended with {status}") };
         let text = std::fs::read_to_string(complaints.path())?;
         return Err(format!("{} {why}\n{}", shown(&command), tail(&text)).into());
     }
@@ -185,7 +186,12 @@ mod tests {
             ("echo found 2 30 0.5", Telling::Tally, 2, 30),
             ("printf 'ab  c\\nd  e\\n'", Telling::Rows, 2, 5),
             (r#"echo '{"metadata":{"name":"abc"}}'"#, Telling::Object, 1, 3),
-            (r#"while :; do echo '{"type":"A","object":{"metadata":{"name":"b"}}}'; done"#, Telling::Events(3), 3, 6),
+            (
+                r#"while :; do echo '{"type":"A","object":{"metadata":{"name":"b"}}}'; done"#,
+                Telling::Events(3),
+                3,
+                6,
+            ),
         ] {
             let tally = run(script, telling).map(|run| (run.tally.count, run.tally.weight));
             assert_eq!(tally, Ok((count, weight)), "{script}");

@@ -60,7 +60,9 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(options: &Options) -> Result<Report, Failure> {
         let json = match &options.json {
-            Some(path) => Some(File::create(path).map_err(|error| format!("write {}: {error}", path.display()))?),
+            Some(path) => {
+                Some(File::create(path).map_err(|error| format!("write {}: {error}", path.display()))?)
+            }
             None => None,
         };
         println!(
@@ -91,7 +93,9 @@ impl Report {
 
     /// The closing lines.
     pub(crate) fn close(self, absent: &[String]) -> Result<ExitCode, Failure> {
-        println!("\nratio = tidegate / peer. ms and s: of the whole process, smaller is better. 1/s: larger is better.");
+        println!(
+            "\nratio = tidegate / peer. ms and s: of the whole process, smaller is better. 1/s: larger is better."
+        );
         for line in absent {
             println!("LEFT OUT: {line}");
         }

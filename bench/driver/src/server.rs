@@ -129,12 +129,15 @@ impl Access {
 
     /// Writes the files that clients without a kubeconfig read; the server's address.
     fn write(&self, folder: &Path) -> Result<String, Failure> {
-        let (Some(Named { cluster, .. }), Some(Named { user, .. })) = (self.clusters.first(), self.users.first()) else {
+        let (Some(Named { cluster, .. }), Some(Named { user, .. })) =
+            (self.clusters.first(), self.users.first())
+        else {
             return Err("the playground's kubeconfig names no cluster or no user".into());
         };
         fs::write(folder.join("ca.pem"), STANDARD.decode(&cluster.certificate_authority_data)?)?;
         fs::write(folder.join("token"), &user.token)?;
-        let address = cluster.server.strip_prefix("https://").ok_or("the playground's server is not https")?;
+        let address =
+            cluster.server.strip_prefix("https://").ok_or("the playground's server is not https")?;
         Ok(address.trim_end_matches('/').to_owned())
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn marks(block: &[u8; 64]) -> Marks {
 
 #[cfg(target_arch = "wasm32")]
 mod lanes {
-    use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, u64x2, u8x16_splat, v128_or};
+    use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, u8x16_splat, u64x2, v128_or};
 
     /// Bits of the quotes, backslashes, opening and closing brackets of sixteen bytes.
     #[inline]
@@ -51,7 +51,9 @@ mod lanes {
 
 #[cfg(target_arch = "x86_64")]
 mod lanes {
-    use core::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8};
+    use core::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+    };
 
     /// Bits of the quotes, backslashes, opening and closing brackets of sixteen bytes.
     #[inline]

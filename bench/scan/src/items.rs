@@ -141,7 +141,12 @@ impl Items {
         Ok(())
     }
 
-    fn close(&mut self, place: usize, walk: &mut Walk<'_>, found: &mut dyn FnMut(&[u8])) -> Result<(), NotAList> {
+    fn close(
+        &mut self,
+        place: usize,
+        walk: &mut Walk<'_>,
+        found: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), NotAList> {
         self.depth = self.depth.checked_sub(1).ok_or(NotAList)?;
         match self.state {
             State::Item if self.depth == WITHIN_ITEMS => {
@@ -187,7 +192,9 @@ mod tests {
     fn any_size_of_pieces_gives_the_same_items() {
         let long = format!(r#"{{"a":"{}","b":[{{}},[],{{"c":"]}}{{"}}]}}"#, "x".repeat(200));
         let nasty = r#"{"a":"\\","b":"\"}","c":"\\\"{[","d":"é\u0022"}"#;
-        let list = format!(r#"{{"kind":"PodList","metadata":{{"resourceVersion":"7"}},"items":[{long},{nasty}, {{}}]}}"#);
+        let list = format!(
+            r#"{{"kind":"PodList","metadata":{{"resourceVersion":"7"}},"items":[{long},{nasty}, {{}}]}}"#
+        );
         let wanted = vec![long, nasty.to_owned(), "{}".to_owned()];
         for size in 1..=list.len() {
             assert_eq!(items(&list, size), Ok(wanted.clone()), "pieces of {size}");

@@ -185,9 +185,15 @@ mod tests {
             r#"{"type":"ADDED","object":{"kind":"Pod","metadata":{"name":"a"},"spec":{}}}"#,
             r#"{"object":{"kind":"Pod","metadata":{"name":"a"},"spec":{}},"type":"ADDED"}"#,
         ] {
-            assert_eq!(event(line.as_bytes()), Some(Event { event_type: b"ADDED", identity: wanted }), "{line}");
+            assert_eq!(
+                event(line.as_bytes()),
+                Some(Event { event_type: b"ADDED", identity: wanted }),
+                "{line}"
+            );
         }
-        for line in [r#"{"type":"ADDED"}"#, r#"{"object":{"metadata":{}}}"#, r#"{"type":"ADDED","object":7}"#, "x"] {
+        for line in
+            [r#"{"type":"ADDED"}"#, r#"{"object":{"metadata":{}}}"#, r#"{"type":"ADDED","object":7}"#, "x"]
+        {
             assert_eq!(event(line.as_bytes()), None, "{line}");
         }
     }

@@ -50,7 +50,8 @@ impl FromStr for Tally {
         Ok(Tally {
             count: count.parse().map_err(|_| NoTally)?,
             weight: weight.parse().map_err(|_| NoTally)?,
-            elapsed: Duration::try_from_secs_f64(seconds.parse().map_err(|_| NoTally)?).map_err(|_| NoTally)?,
+            elapsed: Duration::try_from_secs_f64(seconds.parse().map_err(|_| NoTally)?)
+                .map_err(|_| NoTally)?,
         })
     }
 }

@@ -20,7 +20,8 @@ fn one_by_one(client: &Client, path: &str, times: usize) -> Result<Tally, Error>
 fn at_once(client: &Client, path: &str, times: usize, ways: usize) -> Result<Tally, Error> {
     let mut tally = Tally::default();
     let start = || client.start(get(path)).map(|pending| (pending.subscribe(), pending));
-    let mut flying = (0..ways.min(times)).map(|_| start()).collect::<Result<Vec<(poll::Pollable, Pending)>, Error>>()?;
+    let mut flying =
+        (0..ways.min(times)).map(|_| start()).collect::<Result<Vec<(poll::Pollable, Pending)>, Error>>()?;
     let mut left = times - flying.len();
     while !flying.is_empty() {
         let ready = poll::poll(&flying.iter().map(|(pollable, _)| pollable).collect::<Vec<_>>());

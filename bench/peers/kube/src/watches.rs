@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Instant;
 
 use bench_scan::Tally;
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::{Stream, StreamExt};
 use http::Request;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::WatchParams;
@@ -17,11 +17,12 @@ use crate::lean::{Object, Weigh, count_event};
 pub(crate) async fn lean(client: Client, path: &str, wanted: u64) -> Outcome<Tally> {
     let begin = Instant::now();
     let events = client.request_events::<Object>(Request::get(path).body(Vec::new())?).await?;
-    collect(begin, events.into_stream(), wanted).await
+    collect(begin, events, wanted).await
 }
 
 pub(crate) async fn typed(client: Client, path: &str, wanted: u64) -> Outcome<Tally> {
-    let version = path.split(['?', '&']).find_map(|pair| pair.strip_prefix("resourceVersion=")).unwrap_or("0");
+    let version =
+        path.split(['?', '&']).find_map(|pair| pair.strip_prefix("resourceVersion=")).unwrap_or("0");
     let begin = Instant::now();
     let events = Api::<Pod>::all(client).watch(&WatchParams::default(), version).await?;
     collect(begin, events, wanted).await
