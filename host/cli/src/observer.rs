@@ -34,8 +34,21 @@ impl Observer for ToStderr {
         match event {
             Event::Warning { .. } if self.level == Level::Errors => {}
             Event::Warning { text, .. } => report::warning(text),
-            _ if self.level == Level::Requests => report::line(&self.style.faint(&event.to_string())),
+            _ if self.level == Level::Requests => report::line(&self.style.faint(&shown(event))),
             _ => {}
         }
+    }
+}
+
+/// `GET /api/v1/pods?limit=500 200 12 ms`, `$ kubectl get --raw …`
+fn shown(event: &Event<'_>) -> String {
+    match event {
+        Event::Request { method, path, code, elapsed, .. } => {
+            let code = code.map_or_else(|| "failed".to_owned(), |code| code.to_string());
+            format!("{} {path} {code} {} ms", method.as_str(), elapsed.as_millis())
+        }
+        Event::Command { line, .. } => format!("$ {line}"),
+        Event::Warning { text, .. } => (*text).to_owned(),
+        _ => String::new(),
     }
 }

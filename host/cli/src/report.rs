@@ -50,6 +50,11 @@ pub(crate) fn line(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// Writes lines to standard output; a reader who has left is no error.
+pub(crate) fn print(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
 /// `error: …`, its causes, and the cure where there is one.
 pub(crate) fn error(error: &dyn Error, cure: Option<&str>) {
     line(&rendered(Style::of(&std::io::stderr()), error, cure));

@@ -64,9 +64,7 @@ impl ConnectFlags {
         options.kubeconfig.cluster = self.cluster.clone();
         options.kubeconfig.user = self.user.clone();
         options.kubeconfig.server = self.server.clone();
-        if let Some(url) = &self.kubectl_proxy {
-            options.kubectl_proxy.url = url.clone();
-        }
+        options.kubectl_proxy.url = self.kubectl_proxy.clone();
         if let Some(program) = &self.kubectl {
             options.kubectl.program = program.clone();
         }

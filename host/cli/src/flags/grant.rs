@@ -1,7 +1,7 @@
 //! What is granted: `--allow-*`, `--deny-*`, `--wasi-*`.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use tidegate::grants::{Grants, Kind, ParseError};
+use tidegate::grants::{FlagError, Grants, Kind};
 
 /// Stands for "no value", which means everything of that kind; no value that can be typed is equal to it.
 const EVERYTHING: &str = "\u{1}";
@@ -42,15 +42,15 @@ enum Family {
 
 impl GrantFlags {
     /// The flags as grants. Errors name the flag, the value and the cure.
-    pub(crate) fn grants(&self) -> Result<Grants, ParseError> {
-        let folder = tidegate::working_folder();
-        let mut builder = Grants::builder().relative_to(folder);
+    pub(crate) fn grants(&self) -> Result<Grants, FlagError> {
+        let mut builder = Grants::builder();
+        builder.working_folder(tidegate::working_folder());
         if self.everything {
-            builder = builder.allow_all();
+            builder.allow_all();
         }
         for Rule { family, kind, values } in &self.rules {
             let values = values.as_deref();
-            builder = match family {
+            match family {
                 Family::Allow => builder.allow(*kind, values)?,
                 Family::Deny => builder.deny(*kind, values)?,
                 Family::Wasi => builder.wasi(*kind, values)?,

@@ -1,0 +1,77 @@
+//! `tidegate inspect`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use tidegate::{Interfaces, Script};
+
+use crate::COULD_NOT_START;
+use crate::flags::{InspectFlags, OutputFlags};
+use crate::report::{self, Style};
+
+pub(crate) fn run(flags: &InspectFlags) -> ExitCode {
+    match loaded(flags) {
+        Ok(script) => {
+            let style = Style::of(&std::io::stdout());
+            report::print(&shown(style, script.name(), script.size(), &script.interfaces()));
+            ExitCode::SUCCESS
+        }
+        Err(code) => code,
+    }
+}
+
+fn loaded(flags: &InspectFlags) -> Result<Script, ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| told(&error, None))?;
+    let engine = crate::run::engine(&flags.cache, &OutputFlags::default()).map_err(|error| told(&error, error.cure()))?;
+    runtime.block_on(engine.load_file(&flags.script)).map_err(|error| told(&error, error.cure()))
+}
+
+fn told(error: &dyn std::error::Error, cure: Option<&str>) -> ExitCode {
+    report::error(error, cure);
+    ExitCode::from(COULD_NOT_START)
+}
+
+fn shown(style: Style, name: &str, size: u64, interfaces: &Interfaces) -> String {
+    let mut text = format!("{}: a component of {} KB", style.bold(name), size.div_ceil(1024));
+    let world = if interfaces.fits_script() { "fits" } else { "does not fit" };
+    let _ = write!(text, "\nworld: {world} tidegate:host/script");
+    for (title, names) in [("imports", &interfaces.imports), ("exports", &interfaces.exports)] {
+        let _ = write!(text, "\n{title}:");
+        for name in names {
+            let _ = write!(text, "\n  {name}");
+        }
+    }
+    let hints = interfaces.hints();
+    if !hints.is_empty() {
+        let _ = write!(text, "\nflags that the imports hint at (it may use none): {}", hints.join(" "));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use tidegate::Interfaces;
+
+    use super::shown;
+    use crate::report::Style;
+
+    #[test]
+    fn imports_exports_and_hints() {
+        let interfaces = Interfaces {
+            imports: vec!["tidegate:host/detect@0.1.0".into(), "wasi:cli/environment@0.2.0".into()],
+            exports: vec!["wasi:cli/run@0.2.0".into()],
+        };
+        expect![[r#"
+            pods: a component of 84 KB
+            world: fits tidegate:host/script
+            imports:
+              tidegate:host/detect@0.1.0
+              wasi:cli/environment@0.2.0
+            exports:
+              wasi:cli/run@0.2.0
+            flags that the imports hint at (it may use none): --allow-net --allow-read --allow-env --allow-run --wasi-env"#]]
+        .assert_eq(&shown(Style::Plain, "pods", 85_500, &interfaces));
+    }
+}
