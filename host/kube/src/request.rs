@@ -284,3 +284,89 @@ fn media_type<'a>(what: &'static str, value: Option<&'a str>) -> Result<Option<&
 fn deadline(what: &'static str, value: Duration) -> Result<Duration, Invalid> {
     if value.is_zero() || value > MAX_DEADLINE { Err(Invalid::Deadline { what }) } else { Ok(value) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(request: &Request) -> Result<Checked, Invalid> {
+        request.check(StreamedBody::Absent)
+    }
+
+    #[test]
+    fn streams_are_told_by_path_and_query() {
+        use Method::{Delete, Get};
+        for (method, path, stream) in [
+            (Get, "/api/v1/pods", false),
+            (Get, "/api/v1/pods?watch=1", true),
+            (Get, "/api/v1/pods?watch=true", true),
+            (Get, "/api/v1/pods?watch=TRUE&limit=1", true),
+            (Get, "/api/v1/pods?watch", true),
+            (Get, "/api/v1/pods?watch=", true),
+            (Get, "/api/v1/pods?watch=0", false),
+            (Get, "/api/v1/pods?watch=False", false),
+            (Get, "/api/v1/pods?watch=false&watch=true", false),
+            (Get, "/api/v1/pods?w%61tch=true", true),
+            (Get, "/api/v1/watch/pods", true),
+            (Get, "/apis/apps/v1/watch/deployments", true),
+            (Get, "/api/v1/namespaces/watch/pods", false),
+            (Get, "/api/v1/namespaces/n/pods/p/log", false),
+            (Get, "/api/v1/namespaces/n/pods/p/log?follow=true", true),
+            (Get, "/api/v1/namespaces/n/pods/p?follow=true", false),
+            (Delete, "/api/v1/pods?watch=true", false),
+        ] {
+            let checked = checked(&Request::new(method, path)).expect(path);
+            assert_eq!(checked.is_stream(), stream, "{method} {path}");
+            let idle = if stream { DEFAULT_STREAM_IDLE_DEADLINE } else { DEFAULT_IDLE_DEADLINE };
+            assert_eq!((checked.deadline(), checked.idle_deadline()), (DEFAULT_DEADLINE, idle));
+        }
+        let pairs = Request::new(Get, "/api/v1/pods").with_query("watch", "true");
+        assert!(checked(&pairs).expect("a request").is_stream());
+    }
+
+    #[test]
+    fn bodies_and_media_types() {
+        let plain = checked(&Request::new(Method::Get, "/api")).expect("a request");
+        assert_eq!((plain.accept(), plain.content_type()), ("application/json", None));
+        for method in Method::ALL {
+            let with_body = Request { body: Some("{}".into()), ..Request::new(method, "/api") };
+            let streamed = Request::new(method, "/api").check(StreamedBody::Present);
+            for result in [checked(&with_body), streamed] {
+                match method {
+                    Method::Get | Method::Head | Method::Options => {
+                        assert_eq!(result.err(), Some(Invalid::BodyNotAllowed { method: method.as_str() }));
+                    }
+                    _ => assert_eq!(
+                        result.expect("a body").content_type(),
+                        Some("application/json"),
+                        "{method}"
+                    ),
+                }
+            }
+            assert_eq!(method.as_str().parse(), Ok(method));
+        }
+        assert_eq!("get".parse::<Method>(), Err(UnknownMethod));
+    }
+
+    #[test]
+    fn hostile_headers_and_deadlines_are_refused() {
+        for media_type in ["", " ", "a\r\nHost: x", "a\nb", "a\0", "ä", "a\tb", &"a".repeat(1025)] {
+            let accept = Request { accept: Some(media_type.into()), ..Request::new(Method::Get, "/api") };
+            assert_eq!(checked(&accept).err(), Some(Invalid::MediaType { what: "accept" }), "{media_type:?}");
+            let content_type =
+                Request { content_type: Some(media_type.into()), ..Request::new(Method::Post, "/api") };
+            assert_eq!(
+                checked(&content_type).err(),
+                Some(Invalid::MediaType { what: "content type" }),
+                "{media_type:?}"
+            );
+        }
+        for (seconds, fine) in [(0, false), (1, true), (86_400, true), (86_401, false)] {
+            let deadline = Duration::from_secs(seconds);
+            let request = Request { deadline, ..Request::new(Method::Get, "/api") };
+            assert_eq!(checked(&request).is_ok(), fine, "{seconds}");
+            let request = Request { idle_deadline: Some(deadline), ..Request::new(Method::Get, "/api") };
+            assert_eq!(checked(&request).is_ok(), fine, "idle {seconds}");
+        }
+    }
+}

@@ -98,3 +98,33 @@ pub(super) fn not_an_object(line: u64, error: &serde_json::Error) -> JsonLineErr
 fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_object_a_line() {
+        let stream = b"{\"a\":1}\r\n\n [1]\n{\"b\"\n{} {}\n{\"c\":\"\xff\"}\n null\n{\"d\":{}}".to_vec();
+        let mut lines = JsonLines::new();
+        lines.push(stream.into());
+        let mut seen: Vec<String> = std::iter::from_fn(|| lines.next_object()).map(show).collect();
+        seen.extend(lines.finish().map(show));
+        assert_eq!(
+            seen,
+            [
+                "{\"a\":1}",
+                "line 3 of the stream is not one JSON object (column 2)",
+                "line 4 of the stream is not one JSON object (column 4)",
+                "line 5 of the stream is not one JSON object (column 4)",
+                "line 6 of the stream is not UTF-8",
+                "line 7 of the stream is not one JSON object (column 2)",
+                "{\"d\":{}}",
+            ]
+        );
+    }
+
+    fn show(next: Result<Bytes, JsonLineError>) -> String {
+        next.map_or_else(|error| error.to_string(), |line| String::from_utf8_lossy(&line).into_owned())
+    }
+}

@@ -136,3 +136,94 @@ fn without_cr(line: Bytes) -> Bytes {
         _ => line,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Every line of `chunks`, then the error if there is one.
+    fn split(chunks: &[&[u8]], cap: usize) -> (Vec<Vec<u8>>, Option<LineTooLong>) {
+        let mut splitter = LineSplitter::with_cap(cap);
+        let mut lines = Vec::new();
+        for chunk in chunks {
+            splitter.push(Bytes::copy_from_slice(chunk));
+            while let Some(next) = splitter.next_line() {
+                match next {
+                    Ok(line) => lines.push(line.to_vec()),
+                    Err(error) => {
+                        assert_eq!(splitter.next_line(), None);
+                        assert_eq!(splitter.finish(), None);
+                        return (lines, Some(error));
+                    }
+                }
+            }
+            assert!(splitter.partial.len() <= cap + 1);
+        }
+        lines.extend(splitter.finish().map(|line| line.to_vec()));
+        (lines, None)
+    }
+
+    #[test]
+    fn lines_and_their_ends() {
+        for (text, cap, lines, error) in [
+            ("", 9, vec![], None),
+            ("\n", 9, vec![""], None),
+            ("a\nb", 9, vec!["a", "b"], None),
+            ("a\r\nb\r", 9, vec!["a", "b"], None),
+            ("a\rb\r\r\n", 9, vec!["a\rb\r"], None),
+            ("abc\nabcd\n", 3, vec!["abc"], Some(2)),
+            ("abc\r\nabc\r", 3, vec!["abc", "abc"], None),
+            ("abc\rd", 3, vec![], Some(1)),
+            ("\n\nabcd", 3, vec!["", ""], Some(3)),
+        ] {
+            let expected = (
+                lines.iter().map(|line| line.as_bytes().to_vec()).collect::<Vec<_>>(),
+                error.map(|line| LineTooLong { line, cap }),
+            );
+            assert_eq!(split(&[text.as_bytes()], cap), expected, "{text:?}");
+            let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
+            assert_eq!(split(&bytes, cap), expected, "{text:?}, byte by byte");
+        }
+    }
+
+    #[test]
+    fn a_line_within_a_chunk_is_not_copied() {
+        let chunk = Bytes::from_static(b"one\ntwo\n");
+        let mut splitter = LineSplitter::new();
+        splitter.push(chunk.clone());
+        let line = splitter.next_line().expect("a line").expect("a short line");
+        assert_eq!(line.as_ptr(), chunk.as_ptr());
+    }
+
+    #[test]
+    fn a_gigabyte_without_a_line_end_is_not_kept() {
+        let chunk = Bytes::from(vec![b'x'; 1 << 20]);
+        let mut splitter = LineSplitter::new();
+        for _ in 0..1024 {
+            splitter.push(chunk.clone());
+            if let Some(next) = splitter.next_line() {
+                assert_eq!(next, Err(LineTooLong { line: 1, cap: DEFAULT_LINE_CAP }));
+            }
+        }
+        assert_eq!((splitter.partial.capacity(), splitter.chunks.len()), (0, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_do_not_matter(text in "[ab\r\n]{0,60}", cuts in prop::collection::vec(0usize..60, 0..6), cap in 0usize..8) {
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|c| c.min(text.len())).collect();
+            cuts.extend([0, text.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|w| &text.as_bytes()[w[0]..w[1]]).collect();
+            prop_assert_eq!(split(&chunks, cap), split(&[text.as_bytes()], cap));
+        }
+
+        #[test]
+        fn never_panics(chunks: Vec<Vec<u8>>, cap in 0usize..40) {
+            let chunks: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
+            split(&chunks, cap);
+        }
+    }
+}

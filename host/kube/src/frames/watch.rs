@@ -103,3 +103,46 @@ pub fn parse(line: &[u8], number: u64) -> Result<EventRef<'_>, EventError> {
     }
     Ok(EventRef { ty, object })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn events() {
+        for (line, expected) in [
+            (r#"{"type":"ADDED","object":{"a": 1}}"#, Ok((EventType::Added, r#"{"a": 1}"#))),
+            (r#" {"object" : {}, "type":"DELETED", "more":[1]} "#, Ok((EventType::Deleted, "{}"))),
+            (r#"{"type":"BOOKMARK","object":{}}"#, Ok((EventType::Bookmark, "{}"))),
+            (r#"{"type":"ERROR","object":{"code":410}}"#, Ok((EventType::Error, r#"{"code":410}"#))),
+            (r#"{"type":"MODI\u0046IED","object":{}}"#, Ok((EventType::Modified, "{}"))),
+            (r#"{"type":"RENAMED","object":{}}"#, Err("line 7 of the watch has an unknown event type")),
+            (r#"{"type":"added","object":{}}"#, Err("line 7 of the watch has an unknown event type")),
+            (r#"{"type":"ADDED"}"#, Err(NO_EVENT)),
+            (r#"{"type":1,"object":{}}"#, Err(NO_EVENT)),
+            (r#"{"type":"ADDED","object":[]}"#, Err(NO_EVENT)),
+            (r#"{"type":"ADDED","type":"DELETED","object":{}}"#, Err(NO_EVENT)),
+            (
+                r#"{"type":"ADDED","object":{}"#,
+                Err("line 7 of the stream is not one JSON object (column 27)"),
+            ),
+            ("", Err("line 7 of the stream is not one JSON object (column 1)")),
+        ] {
+            let parsed = parse(line.as_bytes(), 7)
+                .map(|event| (event.ty, event.object))
+                .map_err(|error| error.to_string());
+            assert_eq!(parsed, expected.map_err(str::to_owned), "{line}");
+        }
+    }
+
+    const NO_EVENT: &str = "line 7 of the watch is not an event: it must have one `type` (a string) and one `object` (an object)";
+
+    proptest! {
+        #[test]
+        fn never_panics(line: Vec<u8>) {
+            let _ = parse(&line, 1);
+        }
+    }
+}

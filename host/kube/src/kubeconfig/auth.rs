@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::error::ResolveError;
 use super::resolve::Source;
-use super::schema::{AuthProvider, ExecConfig};
+use super::schema::{AuthProvider, Cluster, ExecConfig, InteractiveMode, User};
 use crate::Secret;
 
 /// What goes into the `Authorization` header. A client certificate is independent of it ([`ClientCert`]).
@@ -43,4 +44,107 @@ pub struct ClientCert {
     pub cert: Source,
     /// The key: PKCS#1, PKCS#8 or SEC1.
     pub key: Source,
+}
+
+/// The checks of client-go's `validateAuthInfo`, and that no pair is half there.
+pub(super) fn check(name: &str, user: &User) -> Result<(), ResolveError> {
+    let owned = || name.to_owned();
+    let [has_token, has_file] = [!user.token.expose().is_empty(), !user.token_file.is_empty()];
+    let [has_username, has_password] = [!user.username.is_empty(), !user.password.expose().is_empty()];
+    if has_token && (has_username || has_password) {
+        return Err(ResolveError::TokenAndBasic { user: owned() });
+    }
+    if has_file && has_username {
+        return Err(ResolveError::TokenFileAndBasic { user: owned() });
+    }
+    if user.token.expose().contains(|c: char| c.is_control()) {
+        return Err(ResolveError::TokenControl { user: owned() });
+    }
+    if has_username != has_password {
+        let (given, other) = if has_username { ("username", "password") } else { ("password", "username") };
+        return Err(ResolveError::HalfAPair { user: owned(), given, other });
+    }
+    check_certificate(name, user)?;
+    if let Some(exec) = &user.exec {
+        check_exec(name, user, exec)?;
+    }
+    let qualified = !user.impersonate_uid.is_empty()
+        || !user.impersonate_groups.is_empty()
+        || !user.impersonate_extra.is_empty();
+    if qualified && user.impersonate.is_empty() {
+        return Err(ResolveError::ImpersonateNobody { user: owned() });
+    }
+    Ok(())
+}
+
+/// The header credential, in client-go's order. The user is checked.
+pub(super) fn choose(user: &User, cluster: &Cluster, client_cert: Option<&ClientCert>) -> Auth {
+    let token = Some(&user.token).filter(|token| !token.expose().is_empty()).cloned();
+    if !user.token_file.is_empty() {
+        return Auth::TokenFile { path: PathBuf::from(&user.token_file), fallback: token };
+    }
+    if let Some(token) = token {
+        return Auth::Token(token);
+    }
+    if !user.username.is_empty() {
+        return Auth::Basic { username: user.username.clone(), password: user.password.clone() };
+    }
+    if let Some(provider) = &user.auth_provider {
+        return Auth::AuthProvider(provider.clone());
+    }
+    match &user.exec {
+        Some(exec) if client_cert.is_none() => Auth::Exec(ExecConfig {
+            cluster_config: cluster.extensions.get("client.authentication.k8s.io/exec").cloned(),
+            ..exec.clone()
+        }),
+        _ => Auth::None,
+    }
+}
+
+/// The client certificate with its key. The user is checked.
+pub(super) fn client_cert(user: &User) -> Option<ClientCert> {
+    let cert = Source::of(user.client_certificate_data.expose(), &user.client_certificate)?;
+    let key = Source::of(user.client_key_data.expose(), &user.client_key)?;
+    Some(ClientCert { cert, key })
+}
+
+fn check_certificate(name: &str, user: &User) -> Result<(), ResolveError> {
+    let [cert_data, key_data] =
+        [&user.client_certificate_data, &user.client_key_data].map(|d| !d.expose().is_empty());
+    let [cert_file, key_file] = [&user.client_certificate, &user.client_key].map(|f| !f.is_empty());
+    for (data, file, both) in [
+        ("client-certificate-data", "client-certificate", cert_data && cert_file),
+        ("client-key-data", "client-key", key_data && key_file),
+    ] {
+        if both {
+            return Err(ResolveError::DataAndFile { user: name.to_owned(), data, file });
+        }
+    }
+    let missing = |given, other| Err(ResolveError::HalfAPair { user: name.to_owned(), given, other });
+    match (cert_data || cert_file, key_data || key_file) {
+        (true, false) => missing("the client certificate", "client-key-data or client-key"),
+        (false, true) => missing("the client key", "client-certificate-data or client-certificate"),
+        _ => Ok(()),
+    }
+}
+
+fn check_exec(name: &str, user: &User, exec: &ExecConfig) -> Result<(), ResolveError> {
+    let owned = || name.to_owned();
+    if user.auth_provider.is_some() {
+        return Err(ResolveError::ExecAndAuthProvider { user: owned() });
+    }
+    for (field, missing) in [
+        ("command", exec.command.is_empty()),
+        ("apiVersion", exec.api_version.is_empty()),
+        ("env variable name", exec.env.iter().any(|variable| variable.name.is_empty())),
+        ("interactiveMode", exec.interactive_mode.is_none()),
+    ] {
+        if missing {
+            return Err(ResolveError::Exec { user: owned(), field });
+        }
+    }
+    if exec.interactive_mode == Some(InteractiveMode::Unknown) {
+        return Err(ResolveError::InteractiveMode { user: owned() });
+    }
+    Ok(())
 }

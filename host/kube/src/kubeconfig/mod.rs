@@ -9,6 +9,7 @@
 
 mod auth;
 mod decode;
+mod error;
 mod merge;
 mod resolve;
 mod scalar;
@@ -18,8 +19,9 @@ mod yaml;
 
 pub use auth::{Auth, ClientCert};
 pub use decode::ParseError;
+pub use error::{Names, ResolveError};
 pub use merge::{Config, Document, merge, parse};
-pub use resolve::{Choice, Impersonate, ResolveError, Resolved, Source, Tls, Verification};
+pub use resolve::{Choice, Impersonate, Resolved, Source, Tls, Verification};
 pub use schema::{AuthProvider, Cluster, Context, ExecConfig, ExecEnv, InteractiveMode, User};
 pub use server::{Scheme, Server, ServerError};
 pub use yaml::{MAX_ALIAS_BYTES, MAX_BYTES, MAX_DEPTH, MAX_NODES};

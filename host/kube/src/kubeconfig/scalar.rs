@@ -1,1 +1,177 @@
-//! Plain scalars.
+//! What a YAML scalar is: text, number, bool or null.
+//!
+//! kubectl reads YAML 1.1 with go-yaml v2 (`resolve.go`), so a plain `yes` is a bool and `0o17`, `017` and `1_5` are
+//! numbers; base-60 numbers and dates stay text.
+
+use serde_json::Number;
+
+use super::yaml::{Fault, Value};
+
+/// Types a scalar. `tag` is the suffix of a `!!` tag, if there is one; other tags stand for themselves.
+pub(super) fn resolve(text: &str, plain: bool, tag: Tag<'_>) -> Result<Value, Fault> {
+    match tag {
+        Tag::None if plain => infer(text),
+        Tag::None | Tag::Foreign | Tag::Core("str") => Ok(Value::text(text)),
+        Tag::Core("binary") => {
+            let bytes = super::decode::base64(text).ok_or(Fault::Tag)?;
+            Ok(Value::text(&String::from_utf8_lossy(&bytes)))
+        }
+        Tag::Core(name) => match (name, infer(text)?) {
+            ("null", value @ Value::Null) | ("bool", value @ Value::Bool(_)) => Ok(value),
+            ("int", Value::Number(number)) if !number.is_f64() => Ok(Value::Number(number)),
+            ("float", Value::Number(number)) => Ok(Value::Number(number)),
+            ("timestamp", Value::Text(_)) => Ok(Value::text(text)),
+            ("null" | "bool" | "int" | "float" | "timestamp", _) => Err(Fault::Tag),
+            _ => Ok(Value::text(text)),
+        },
+    }
+}
+
+/// A scalar's tag.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Tag<'a> {
+    /// There is none.
+    None,
+    /// `!!name`.
+    Core(&'a str),
+    /// `!name`, `!`, or a tag of someone else: the scalar is text.
+    Foreign,
+}
+
+fn infer(text: &str) -> Result<Value, Fault> {
+    Ok(match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            Value::Bool(true)
+        }
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            Value::Bool(false)
+        }
+        // JSON, through which kubectl goes, has neither.
+        ".nan" | ".NaN" | ".NAN" => return Err(Fault::NotJson),
+        _ if matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF") && text.len() <= 5 => {
+            return Err(Fault::NotJson);
+        }
+        _ => number(text).map_or_else(|| Value::text(text), Value::Number),
+    })
+}
+
+fn number(text: &str) -> Option<Number> {
+    match text.as_bytes().first()? {
+        b'.' => float(text),
+        b'0'..=b'9' | b'+' | b'-' => {
+            let plain = text.replace('_', "");
+            integer(&plain).or_else(|| float(&plain))
+        }
+        _ => None,
+    }
+}
+
+/// As Go's `ParseInt(text, 0, 64)`, then `ParseUint`.
+fn integer(text: &str) -> Option<Number> {
+    let (sign, digits) = match text.as_bytes().first()? {
+        b'-' => ("-", &text[1..]),
+        b'+' => ("+", &text[1..]),
+        _ => ("", text),
+    };
+    let prefix = digits.get(..2).map(str::to_ascii_lowercase);
+    let (radix, digits) = match prefix.as_deref() {
+        Some("0x") => (16, &digits[2..]),
+        Some("0o") => (8, &digits[2..]),
+        Some("0b") => (2, &digits[2..]),
+        Some(_) if digits.starts_with('0') => (8, &digits[1..]),
+        _ => (10, digits),
+    };
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return None;
+    }
+    if let Ok(value) = i64::from_str_radix(&format!("{}{digits}", if sign == "-" { "-" } else { "" }), radix)
+    {
+        return Some(value.into());
+    }
+    if sign.is_empty() { u64::from_str_radix(digits, radix).ok().map(Number::from) } else { None }
+}
+
+/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, finite.
+fn float(text: &str) -> Option<Number> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
+        None => (unsigned, None),
+    };
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    let whole = match mantissa.split_once('.') {
+        Some(("", fraction)) => digits(fraction),
+        Some((whole, fraction)) => digits(whole) && (fraction.is_empty() || digits(fraction)),
+        None => digits(mantissa),
+    };
+    if !whole || !exponent.is_none_or(digits) {
+        return None;
+    }
+    Number::from_f64(text.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each row was put through `sigs.k8s.io/yaml` v1.6 `YAMLToJSON`.
+    #[test]
+    fn plain_scalars_are_typed_as_go_yaml_does() {
+        for (text, json) in [
+            ("abc", "\"abc\""),
+            ("12345", "12345"),
+            ("-7", "-7"),
+            ("+7", "7"),
+            ("0x1F", "31"),
+            ("0o17", "15"),
+            ("017", "15"),
+            ("08", "8"),
+            ("0b101", "5"),
+            ("1_000", "1000"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("1e3", "1000"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ("1e400", "\"1e400\""),
+            ("0x", "\"0x\""),
+            ("1.2.3", "\"1.2.3\""),
+            ("12:30:45", "\"12:30:45\""),
+            ("2024-01-01", "\"2024-01-01\""),
+            ("-", "\"-\""),
+            (".", "\".\""),
+            ("yes", "true"),
+            ("Off", "false"),
+            ("y", "true"),
+            ("yEs", "\"yEs\""),
+            ("~", "null"),
+            ("NULL", "null"),
+            ("nULL", "\"nULL\""),
+            ("1__0", "10"),
+        ] {
+            let value = resolve(text, true, Tag::None).expect(text);
+            assert_eq!(serde_json::to_string(&value).expect("json"), json, "{text}");
+        }
+        for text in [".nan", ".inf", "-.Inf", "+.INF"] {
+            assert_eq!(resolve(text, true, Tag::None).err(), Some(Fault::NotJson), "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_and_tags_decide_first() {
+        for (text, plain, tag, json) in [
+            ("12345", false, Tag::None, Some("\"12345\"")),
+            ("yes", false, Tag::None, Some("\"yes\"")),
+            ("12345", true, Tag::Core("str"), Some("\"12345\"")),
+            ("3", false, Tag::Core("int"), Some("3")),
+            ("3", true, Tag::Core("float"), Some("3")),
+            ("x", true, Tag::Core("int"), None),
+            ("1", true, Tag::Foreign, Some("\"1\"")),
+            ("aGk=", true, Tag::Core("binary"), Some("\"hi\"")),
+            ("*", true, Tag::Core("binary"), None),
+        ] {
+            let value = resolve(text, plain, tag).ok().map(|v| serde_json::to_string(&v).expect("json"));
+            assert_eq!(value.as_deref(), json, "{text}");
+        }
+    }
+}

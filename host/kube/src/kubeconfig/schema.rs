@@ -3,6 +3,7 @@
 //! An empty string and an absent field are the same, as in Go.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::Secret;
 
@@ -121,4 +122,47 @@ pub enum InteractiveMode {
     Always,
     /// Something else: an error once the user is chosen.
     Unknown,
+}
+
+impl Cluster {
+    /// The files that it names.
+    pub fn files(&self) -> Vec<PathBuf> {
+        named([&self.certificate_authority])
+    }
+}
+
+impl User {
+    /// The files that it names.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = named([&self.client_certificate, &self.client_key, &self.token_file]);
+        files.extend(self.auth_provider.iter().flat_map(AuthProvider::files));
+        files
+    }
+
+    /// The programs that it names.
+    pub fn programs(&self) -> Vec<String> {
+        let exec = self.exec.iter().map(|exec| exec.command.clone());
+        exec.chain(self.auth_provider.iter().flat_map(AuthProvider::programs)).collect()
+    }
+}
+
+impl AuthProvider {
+    /// The files that it names: `idp-certificate-authority` of `oidc`.
+    pub fn files(&self) -> Vec<PathBuf> {
+        named(self.config.get("idp-certificate-authority").map(Secret::expose))
+    }
+
+    /// The programs that it names: `cmd-path` of `gcp`.
+    pub fn programs(&self) -> Vec<String> {
+        self.config
+            .get("cmd-path")
+            .map(|path| path.expose().clone())
+            .filter(|path| !path.is_empty())
+            .into_iter()
+            .collect()
+    }
+}
+
+fn named<'a>(paths: impl IntoIterator<Item = &'a String>) -> Vec<PathBuf> {
+    paths.into_iter().filter(|path| !path.is_empty()).map(PathBuf::from).collect()
 }

@@ -72,3 +72,124 @@ fn is_text(content_type: Option<&str>, body: &[u8]) -> bool {
     matches!(essence.as_str(), "text/plain" | "application/json" | "")
         && !body.trim_ascii_start().starts_with(b"<")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const JSON: Option<&str> = Some("application/json");
+
+    #[test]
+    fn a_status_object_is_taken_over() {
+        for (body, reason, message, details) in [
+            (
+                r#"{"kind":"Status","reason":"NotFound","message":"pods \"x\" not found","details":{"name":"x"},"code":404}"#,
+                "NotFound",
+                "pods \"x\" not found",
+                Some(r#"{"name":"x"}"#),
+            ),
+            ("{\"kind\":\"Status\",\"message\":\"m\"}\n", "NotFound", "m", None),
+            (r#"{"kind":"Status"}"#, "NotFound", "the server could not find the requested resource", None),
+            (
+                r#"{"kind":"Status","reason":7,"message":[],"details":"d"}"#,
+                "NotFound",
+                "the server could not find the requested resource",
+                None,
+            ),
+            (
+                r#"{"kind":"Status","message":"\u001b[2Jgone\u0007"}"#,
+                "NotFound",
+                "\u{fffd}[2Jgone\u{fffd}",
+                None,
+            ),
+        ] {
+            let status = from_response(404, JSON, body.as_bytes());
+            let expected = Status {
+                code: 404,
+                reason: reason.into(),
+                message: message.into(),
+                details: details.map(Into::into),
+            };
+            assert_eq!(status, expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn anything_else_gets_a_reason_from_its_code() {
+        for (code, content_type, body, reason, message) in [
+            (
+                404,
+                Some("text/plain; charset=utf-8"),
+                "404 page not found\n",
+                "NotFound",
+                "the server could not find the requested resource: 404 page not found",
+            ),
+            (
+                502,
+                Some("text/html"),
+                "<html>bad gateway</html>",
+                "InternalError",
+                "the server responded with the status code 502 but did not return more information",
+            ),
+            (
+                503,
+                None,
+                "<html>",
+                "ServiceUnavailable",
+                "the server is currently unable to handle the request",
+            ),
+            (401, JSON, "", "Unauthorized", "the server has asked for the client to provide credentials"),
+            (
+                500,
+                JSON,
+                "{\"kind\":\"Stat",
+                "InternalError",
+                "the server responded with the status code 500 but did not return more information: {\"kind\":\"Stat",
+            ),
+            (
+                302,
+                Some("text/html"),
+                "",
+                "Unknown",
+                "the server answered with a redirect (302), which is not followed",
+            ),
+            (
+                418,
+                Some("image/png"),
+                "\u{1b}[0m",
+                "Unknown",
+                "the server responded with the status code 418 but did not return more information",
+            ),
+        ] {
+            let status = from_response(code, content_type, body.as_bytes());
+            assert_eq!(
+                (status.code, status.reason.as_str(), status.message.as_str()),
+                (code, reason, message),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn huge_texts_are_cut() {
+        for body in
+            ["ä".repeat(1 << 20), format!(r#"{{"kind":"Status","message":"{}"}}"#, "ä".repeat(1 << 20))]
+        {
+            let status = from_response(500, None, body.as_bytes());
+            assert!(status.message.ends_with('…') && status.message.len() <= MAX_MESSAGE + '…'.len_utf8());
+        }
+        let body = format!(r#"{{"kind":"Status","details":{{"x":"{}"}}}}"#, "y".repeat(MAX_DETAILS));
+        assert_eq!(from_response(500, None, body.as_bytes()).details, None);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(code: u16, content_type in proptest::option::of(".{0,30}"), body: Vec<u8>) {
+            let status = from_response(code, content_type.as_deref(), &body);
+            prop_assert_eq!(status.code, code);
+            prop_assert!(!status.message.is_empty() && !status.message.contains(char::is_control));
+        }
+    }
+}
