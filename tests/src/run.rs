@@ -116,9 +116,32 @@ impl Run {
     ///
     /// # Panics
     /// Where it does not start, or is still running at the deadline.
-    #[expect(clippy::expect_used, reason = "a test that cannot start its program fails")]
     pub fn run(self) -> Outcome {
-        let mut child = self.to_command().spawn().expect("start tidegate");
+        self.run_as(self.to_command())
+    }
+
+    /// Runs it to its end under strace: what it opened, connected to and started, one system call a line, descriptors with their
+    /// paths.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run).
+    #[expect(clippy::expect_used, reason = "a test that cannot read its trace fails")]
+    pub fn traced(self) -> (Outcome, String) {
+        let trace = self.home.path().join("trace");
+        let tidegate = self.to_command();
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-y", "-s", "300", "-e", "trace=open,openat,openat2,connect,execve", "-o"]).arg(&trace);
+        strace.arg(tidegate.get_program()).args(tidegate.get_args()).env_clear();
+        strace.envs(tidegate.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let outcome = self.run_as(strace);
+        let text = std::fs::read_to_string(&trace).expect("the trace; is strace installed?");
+        (outcome, text)
+    }
+
+    #[expect(clippy::expect_used, reason = "a test that cannot start its program fails")]
+    fn run_as(&self, mut command: Command) -> Outcome {
+        let mut child = command.spawn().expect("start tidegate");
         let (stdout, stderr) = (reader(child.stdout.take()), reader(child.stderr.take()));
         let status = within(&mut child, self.deadline);
         let text = |thread: std::thread::JoinHandle<Vec<u8>>| String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned();
