@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use tidegate_cluster::Tools;
 
@@ -16,6 +16,7 @@ const RUNS: [&[&str]; 2] = [&["--workspace", "--exclude", "tidegate-compiler"], 
 pub(crate) fn run(filter: &[&str]) -> Result<ExitCode, Failure> {
     let programs = build::programs()?;
     let guests = build::guests(&["--workspace"])?;
+    packages(&["strace"])?;
     say::step("preparing the real control plane: etcd, kube-apiserver, …, kubectl, kwok");
     Tools::ensure(&mut |line| eprintln!("  {line}"))?;
     let mut sum = Sum::default();
@@ -24,6 +25,20 @@ pub(crate) fn run(filter: &[&str]) -> Result<ExitCode, Failure> {
         cargo_test(packages, filter, &programs, &guests, &mut sum)?;
     }
     Ok(sum.tell())
+}
+
+/// Installs Debian packages whose program of the same name is missing.
+fn packages(names: &[&str]) -> Result<(), Failure> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let missing = |name: &&&str| !std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    let missing: Vec<&str> = names.iter().filter(missing).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    say::step(&format!("installing {} from Debian's packages", missing.join(" ")));
+    say::run(Command::new("apt-get").args(["update", "--quiet=2"]))?;
+    let arguments = ["install", "--quiet=2", "--yes", "--no-install-recommends"];
+    say::run(Command::new("apt-get").args(arguments).args(missing).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 fn cargo_test(packages: &[&str], filter: &[&str], programs: &Path, guests: &Path, sum: &mut Sum) -> Result<(), Failure> {
