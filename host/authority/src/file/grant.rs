@@ -98,6 +98,12 @@ impl ReadGrant {
         Self { authority, path, way: Way::Kernel }
     }
 
+    /// As this grant, on a kernel without `openat2`.
+    #[cfg(test)]
+    pub(crate) fn walking(&self) -> Self {
+        Self { way: Way::Walk, ..self.clone() }
+    }
+
     fn with_handle<T>(&self, act: impl FnOnce(&Handle) -> Result<T, ReadFailure>) -> Result<T, ReadError> {
         let handle = open(&self.authority, &self.path, self.way);
         handle.and_then(|handle| act(&handle)).map_err(|failure| ReadError::new(&self.path, failure))

@@ -6,6 +6,8 @@ mod error;
 mod grant;
 mod handle;
 mod open;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use canonical::{Aliases, canonicalise};
 pub use error::{ReadError, ReadFailure};

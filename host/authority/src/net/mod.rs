@@ -5,6 +5,8 @@ mod error;
 mod grant;
 mod resolve;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use error::{ConnectError, ConnectFailure};
 pub use grant::NetGrant;

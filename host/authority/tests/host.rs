@@ -1,0 +1,151 @@
+//! What tidegate does for itself.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use tidegate_authority::{CacheError, HostAuthority, ListenError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+fn mode(path: &std::path::Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn a_cache_is_made_private_and_gives_back_what_it_got() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/tidegate");
+    let cache = HostAuthority::from_ambient().cache(&path).unwrap();
+    assert_eq!((cache.path(), mode(&path)), (path.as_path(), 0o700));
+    assert_eq!(cache.read("entry").unwrap(), None);
+    cache.write("entry", b"one").unwrap();
+    cache.write("entry", b"two").unwrap();
+    assert_eq!(cache.read("entry").unwrap().unwrap(), b"two");
+    assert_eq!(mode(&path.join("entry")), 0o600);
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "no temporary file is left");
+    cache.remove("entry").unwrap();
+    cache.remove("entry").unwrap();
+    assert_eq!(cache.read("entry").unwrap(), None);
+}
+
+#[test]
+fn entries_that_others_could_have_made_are_not_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cache");
+    let cache = HostAuthority::from_ambient().cache(&path).unwrap();
+    for name in ["writable", "group"] {
+        cache.write(name, b"x").unwrap();
+    }
+    fs::set_permissions(path.join("writable"), fs::Permissions::from_mode(0o602)).unwrap();
+    fs::set_permissions(path.join("group"), fs::Permissions::from_mode(0o620)).unwrap();
+    fs::write(folder.path().join("elsewhere"), "evil").unwrap();
+    symlink(folder.path().join("elsewhere"), path.join("link")).unwrap();
+    fs::create_dir(path.join("folder")).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        path.join("fifo"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    for (name, text) in [
+        ("writable", "its mode is 0602"),
+        ("group", "chmod go-w"),
+        ("link", "is a link"),
+        ("folder", "not a regular file"),
+        ("fifo", "not a regular file"),
+        ("../elsewhere", "cannot name a cache entry"),
+        (".hidden", "cannot name a cache entry"),
+        ("", "cannot name a cache entry"),
+    ] {
+        let error = cache.read(name).unwrap_err();
+        assert!(error.to_string().contains(text), "{name}: {error}");
+    }
+    // Another user's entry can only be made by root.
+    if rustix::process::geteuid().is_root() {
+        cache.write("theirs", b"x").unwrap();
+        std::os::unix::fs::chown(path.join("theirs"), Some(12345), None).unwrap();
+        let error = cache.read("theirs").unwrap_err();
+        assert!(error.to_string().contains("user 12345 owns it"), "{error}");
+        cache.write("theirs", b"ours again").unwrap();
+        assert_eq!(cache.read("theirs").unwrap().unwrap(), b"ours again");
+    }
+}
+
+#[test]
+fn folders_that_others_could_change_are_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = HostAuthority::from_ambient();
+    let shared = folder.path().join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(matches!(host.cache(&shared).unwrap_err(), CacheError::NotPrivate { .. }));
+    let link = folder.path().join("link");
+    symlink(&shared, &link).unwrap();
+    assert!(matches!(host.cache(&link).unwrap_err(), CacheError::WrongType { .. }));
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(host.cache(&file).unwrap_err(), CacheError::Io { action: "make", .. }));
+    if rustix::process::geteuid().is_root() {
+        let theirs = folder.path().join("theirs");
+        fs::create_dir(&theirs).unwrap();
+        std::os::unix::fs::chown(&theirs, Some(12345), None).unwrap();
+        assert!(matches!(host.cache(&theirs).unwrap_err(), CacheError::NotPrivate { .. }));
+    }
+}
+
+#[test]
+fn components_are_regular_files_of_a_bounded_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = HostAuthority::from_ambient();
+    let component = folder.path().join("a.wasm");
+    fs::write(&component, b"\0asm").unwrap();
+    symlink(&component, folder.path().join("link.wasm")).unwrap();
+    assert_eq!(host.read_component(&component).unwrap(), b"\0asm");
+    assert_eq!(host.read_component(&folder.path().join("link.wasm")).unwrap(), b"\0asm");
+    let missing = host.read_component(&folder.path().join("none.wasm")).unwrap_err();
+    assert!(
+        missing.is_not_found() && missing.to_string().ends_with("none.wasm\" does not exist"),
+        "{missing}"
+    );
+    let error = host.read_component(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("is a folder, and only regular files are read"), "{error}");
+    // Sparse: it has a size and no content.
+    let huge = folder.path().join("huge.wasm");
+    fs::File::create(&huge).unwrap().set_len((512 << 20) + 1).unwrap();
+    assert!(host.read_component(&huge).unwrap_err().to_string().ends_with("larger than the cap of 512 MiB"));
+}
+
+#[tokio::test]
+async fn only_loopback_is_listened_on() {
+    let host = HostAuthority::from_ambient();
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let error = host.listen(address.parse().unwrap()).await.unwrap_err();
+        assert!(matches!(error, ListenError::NotLoopback(_)), "{error}");
+    }
+    let listener = host.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let client = tokio::net::TcpStream::connect(listener.address());
+    let (accepted, client) = tokio::join!(listener.accept(), client);
+    accepted.unwrap().write_all(b"hello").await.unwrap();
+    let mut text = String::new();
+    client.unwrap().read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "hello");
+    assert!(matches!(host.listen(listener.address()).await.unwrap_err(), ListenError::Bind { .. }));
+}
+
+#[tokio::test]
+async fn our_own_programs_are_started_with_pipes() {
+    let host = HostAuthority::from_ambient();
+    let mut child = host
+        .command(std::path::Path::new("/bin/cat"))
+        .stdin(tidegate_authority::Stdio::Piped)
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"through").await.unwrap();
+    drop(stdin);
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "through");
+    assert!(child.wait().await.unwrap().is_success());
+}
