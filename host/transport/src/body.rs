@@ -77,15 +77,9 @@ impl Body {
     /// Errors: as [`chunk`](Body::chunk), [`Code::Timeout`] past the deadline, [`Code::TooLarge`] past `cap` bytes.
     pub async fn whole(mut self, cap: u64) -> Result<Bytes, Error> {
         let deadline = self.deadline;
-        timeout_at(deadline, self.collect(cap))
-            .await
-            .unwrap_or_else(|_| Err(Error::new(Code::Timeout, "the body did not end within the request's deadline")))
-    }
-
-    /// Another deadline for [`whole`](Body::whole).
-    pub(crate) fn with_deadline(mut self, deadline: Instant) -> Body {
-        self.deadline = deadline;
-        self
+        timeout_at(deadline, self.collect(cap)).await.unwrap_or_else(|_| {
+            Err(Error::new(Code::Timeout, "the body did not end within the request's deadline"))
+        })
     }
 
     async fn collect(&mut self, cap: u64) -> Result<Bytes, Error> {

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use tidegate_authority::Authority;
 
-use crate::failure::{Failure, NoClient, Reason};
-use crate::{Code, Error, Event, Kind, Options, Transport};
+use crate::failure::{Failure, NoClient};
+use crate::{Error, Event, Kind, Options, Transport};
 use crate::{in_cluster, kubeconfig, kubectl_proxy, kubectl_raw, probe};
 
 /// The first transport that works.
@@ -74,14 +74,20 @@ impl Choice {
 /// Nothing is asked of anybody, and a grant that is missing leaves everything that it guards untouched. Where a transport was
 /// configured but failed, the observer is warned which server was chosen instead.
 pub async fn auto_detect(authority: &Authority, options: &Options) -> Result<Detected, NoClient> {
-    let mut failures = Vec::new();
+    let (mut failures, mut surprises) = (Vec::new(), Vec::new());
     for &kind in &options.transports {
         match connect(authority, options, Choice::of_host(kind)).await {
             Ok(transport) => {
-                warn_of_fallthrough(options, &failures, &*transport);
+                warn_of_fallthrough(options, &surprises, &*transport);
                 return Ok(Detected { transport, failures });
             }
-            Err(error) => failures.push(Failure::of(kind, &error)),
+            Err(error) => {
+                let failure = Failure::of(kind, &error);
+                if failure.reason.was_configured() || error.is_broken() {
+                    surprises.push(failure.clone());
+                }
+                failures.push(failure);
+            }
         }
     }
     Err(NoClient { failures })
@@ -89,34 +95,34 @@ pub async fn auto_detect(authority: &Authority, options: &Options) -> Result<Det
 
 /// Plans, approves, connects and probes one transport.
 ///
-/// Errors: [`Code::PermissionDenied`] with all that the failed round lacked, and the reasons of [`Reason`].
+/// Errors: [`Code::PermissionDenied`](crate::Code::PermissionDenied) with all that the failed round lacked, and the codes that
+/// [`Reason`](crate::Reason) has words for.
 pub async fn connect(
     authority: &Authority,
     options: &Options,
     choice: Choice,
 ) -> Result<Arc<dyn Transport>, Error> {
     let transport = match choice {
-        Choice::InCluster => in_cluster::connect(authority, options).await?,
+        Choice::InCluster => in_cluster::connect(authority, options)?,
         Choice::ReadKubeConfig { path, context } => {
-            kubeconfig::connect_file(authority, options, path, context).await?
+            kubeconfig::connect_file(authority, options, path, context)?
         }
         Choice::ForKubeConfig { document, context } => {
-            kubeconfig::connect_document(authority, options, &document, context).await?
+            kubeconfig::connect_document(authority, options, &document, context)?
         }
-        Choice::KubectlProxy { url } => kubectl_proxy::connect(authority, options, url).await?,
-        Choice::KubectlRaw { context } => kubectl_raw::connect(authority, options, context).await?,
+        Choice::KubectlProxy { url } => kubectl_proxy::connect(authority, options, url)?,
+        Choice::KubectlRaw { context } => kubectl_raw::connect(authority, options, context)?,
     };
-    match probe::probe(transport.clone(), options.probe_deadline).await {
-        Ok(()) => Ok(transport),
-        Err(error) => Err(error),
-    }
+    probe::probe(transport.clone(), options.probe_deadline).await?;
+    Ok(transport)
 }
 
 /// Whoever has two clusters must see that it is the other one that answers.
-fn warn_of_fallthrough(options: &Options, failures: &[Failure], chosen: &dyn Transport) {
-    for failure in failures.iter().filter(|failure| failure.reason.was_configured()) {
+fn warn_of_fallthrough(options: &Options, surprises: &[Failure], chosen: &dyn Transport) {
+    for failure in surprises {
         let (kind, server) = (chosen.kind(), chosen.server());
-        let text = format!("{failure}; {kind} ({server}) is used instead (--transports={} pins)", failure.transport);
+        let text =
+            format!("{failure}; {kind} ({server}) is used instead (--transports={} pins)", failure.transport);
         options.observer.event(&Event::Warning { text: &text });
     }
 }

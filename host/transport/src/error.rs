@@ -2,6 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use tidegate_grants::Denied;
 use tidegate_kube::status::Status;
 
 use crate::{Code, Failure, NoClient};
@@ -22,6 +23,17 @@ struct Inner {
     missing: Vec<String>,
     failures: Vec<Failure>,
     source: Option<Source>,
+    note: Note,
+}
+
+/// What detection must know of an error besides its code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Note {
+    Nothing,
+    /// The status came as an API server's own `Status`, not out of a proxy's HTML.
+    Spoken,
+    /// There is a configuration, and it is broken: falling through to another server must not go unnoticed.
+    Broken,
 }
 
 impl Error {
@@ -34,6 +46,7 @@ impl Error {
             missing: Vec::new(),
             failures: Vec::new(),
             source: None,
+            note: Note::Nothing,
         })
     }
 
@@ -86,6 +99,24 @@ impl Error {
         text
     }
 
+    /// The same error, told by the API server itself.
+    pub(crate) fn spoken(self) -> Error {
+        self.change(|inner| inner.note = Note::Spoken)
+    }
+
+    /// The same error, being one of a configuration that is there.
+    pub(crate) fn broken(self) -> Error {
+        self.change(|inner| inner.note = Note::Broken)
+    }
+
+    pub(crate) fn is_spoken(&self) -> bool {
+        self.0.note == Note::Spoken
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.0.note == Note::Broken
+    }
+
     fn from_inner(inner: Inner) -> Error {
         Error(Arc::new(inner))
     }
@@ -114,6 +145,13 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Error {
+        let flags = denied.flags();
+        Error::denied(denied.to_string(), flags)
     }
 }
 

@@ -11,6 +11,7 @@ mod code;
 mod credentials;
 mod detect;
 mod diagnose;
+mod drive;
 mod error;
 mod failure;
 mod http;

@@ -71,6 +71,8 @@ pub struct InClusterOptions {
 pub struct KubeConfigOptions {
     /// An absolute path, which must exist; `$KUBECONFIG`, else `$HOME/.kube/config`, unless set.
     pub path: Option<PathBuf>,
+    /// What relative paths in `$KUBECONFIG` are relative to; they are refused unless set.
+    pub working_folder: Option<PathBuf>,
     /// Instead of `current-context`.
     pub context: Option<String>,
     /// Instead of the context's cluster.
@@ -97,7 +99,7 @@ pub struct KubectlOptions {
     pub child_env: Option<Vec<String>>,
     /// A name to be searched on `PATH`, or an absolute path; `kubectl` unless set.
     pub program: String,
-    /// kubectl's `--cache-dir`; an empty private folder for each transport unless set.
+    /// kubectl's `--cache-dir`, which must be private; without one kubectl keeps nothing and discovers anew for each patch.
     pub cache: Option<PathBuf>,
 }
 

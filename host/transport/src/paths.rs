@@ -25,7 +25,7 @@ pub fn credential_paths(env: &dyn Fn(&str) -> Option<String>, options: &Options)
 /// understood, since no transport takes anything from it then.
 pub fn credential_paths_in(text: &[u8], origin: &Path) -> Vec<PathBuf> {
     match kubeconfig::parse(text, origin) {
-        Ok(document) => document.files(),
+        Ok(document) => document.config().files(),
         Err(_) => Vec::new(),
     }
 }

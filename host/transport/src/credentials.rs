@@ -1,0 +1,178 @@
+//! The `Authorization` header. Besides the parsed kubeconfig, a credential lives here and nowhere else.
+//!
+//! Plugins and providers would be further variants of [`Credentials`], with the same two questions to them.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use tidegate_authority::{ReadGrant, Stamp};
+use tidegate_kube::Secret;
+
+use crate::drive::TEXT_CAP;
+use crate::{Code, Error};
+
+/// How often a token file is looked at again, at most. The kubelet replaces tokens long before they expire.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// What goes into the `Authorization` header of each request.
+#[derive(Debug)]
+pub(crate) enum Credentials {
+    /// Nothing.
+    None,
+    /// The same for ever.
+    Fixed(HeaderValue),
+    /// What a file holds.
+    File(TokenFile),
+}
+
+impl Credentials {
+    /// The header for the next request.
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        match self {
+            Credentials::None => None,
+            Credentials::Fixed(header) => Some(header.clone()),
+            Credentials::File(file) => Some(file.header()),
+        }
+    }
+
+    /// Another header than the one that the server refused, if there is one by now.
+    pub(crate) fn replaced(&self, refused: Option<&HeaderValue>) -> Option<HeaderValue> {
+        match self {
+            Credentials::None | Credentials::Fixed(_) => None,
+            Credentials::File(file) => {
+                file.read_again();
+                Some(file.current()).filter(|header| Some(header) != refused)
+            }
+        }
+    }
+}
+
+/// A token that is read again when its file changes: looked at every 60 seconds at most, and when a server refuses it.
+///
+/// It is read on the thread that sends: a few hundred bytes once a minute are not worth a thread. A file that cannot be read, or is empty while it is being replaced, leaves the token as it was.
+#[derive(Debug)]
+pub(crate) struct TokenFile {
+    file: ReadGrant,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    header: HeaderValue,
+    stamp: Option<Stamp>,
+    looked: Instant,
+}
+
+impl TokenFile {
+    /// `token` is what the file held a moment ago.
+    pub(crate) fn new(file: ReadGrant, token: &[u8], origin: &str) -> Result<TokenFile, Error> {
+        let header = bearer(token, origin)?;
+        // Not the stamp of what was read: the first look, a minute from now, reads once more where it changed in between.
+        let state = State { header, stamp: None, looked: Instant::now() };
+        Ok(TokenFile { file, state: Mutex::new(state) })
+    }
+
+    fn header(&self) -> HeaderValue {
+        if self.lock().looked.elapsed() >= LOOK_AGAIN {
+            self.look_again();
+        }
+        self.current()
+    }
+
+    fn current(&self) -> HeaderValue {
+        self.lock().header.clone()
+    }
+
+    fn look_again(&self) {
+        let known = {
+            let mut state = self.lock();
+            // Others that send meanwhile need not look too.
+            state.looked = Instant::now();
+            state.stamp
+        };
+        let stamp = self.file.stamp_now().ok();
+        if stamp.is_none() || stamp != known {
+            self.read_again();
+            self.lock().stamp = stamp;
+        }
+    }
+
+    fn read_again(&self) {
+        let Ok(bytes) = self.file.read_now(TEXT_CAP) else { return };
+        let bytes = Secret::new(bytes);
+        if let Ok(header) = bearer(bytes.expose(), "") {
+            self.lock().header = header;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `Bearer` and the token without the white space around it. Errors: there is no token, or one with bytes that no header holds;
+/// `origin` says whose.
+pub(crate) fn bearer(token: &[u8], origin: &str) -> Result<HeaderValue, Error> {
+    let token = token.trim_ascii();
+    if token.is_empty() {
+        return Err(Error::new(Code::NotConfigured, format!("{origin} holds no token")).broken());
+    }
+    let text = Secret::new([b"Bearer ", token].concat());
+    sensitive(text.expose(), origin)
+}
+
+/// `Basic` and user and password.
+pub(crate) fn basic(username: &str, password: &Secret, origin: &str) -> Result<HeaderValue, Error> {
+    let pair = Secret::new(format!("{username}:{}", password.expose()));
+    let text = Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())));
+    sensitive(text.expose().as_bytes(), origin)
+}
+
+fn sensitive(text: &[u8], origin: &str) -> Result<HeaderValue, Error> {
+    // The source would be no more precise, and is not to be trusted with the text.
+    let Ok(mut header) = HeaderValue::from_bytes(text) else {
+        let text = format!("{origin} holds a credential with line breaks or control bytes in it");
+        return Err(Error::new(Code::NotConfigured, text).broken());
+    };
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_trimmed_and_never_shown() {
+        for (token, header) in [
+            ("abc", Some("Bearer abc")),
+            ("abc\n", Some("Bearer abc")),
+            ("\r\n abc \t\n", Some("Bearer abc")),
+            ("", None),
+            (" \n", None),
+            ("a\nb", None),
+            ("a\0b", None),
+        ] {
+            match bearer(token.as_bytes(), "the token file") {
+                Ok(made) => {
+                    assert_eq!(made.to_str().ok(), header, "{token:?}");
+                    assert!(!format!("{made:?}").contains("abc"));
+                }
+                Err(error) => {
+                    assert_eq!(header, None, "{token:?}");
+                    assert!(error.report().starts_with("the token file holds"), "{error:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn basic_is_base64() {
+        let header = basic("aladdin", &Secret::new("open sesame".to_owned()), "user \"x\"").expect("basic");
+        assert_eq!(header.to_str().ok(), Some("Basic YWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+        assert!(header.is_sensitive());
+    }
+}

@@ -1,0 +1,96 @@
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::body::Incoming as HyperBody;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use super::stream::{Io, Meter, Stream};
+use crate::request_body::RequestBody;
+
+/// The largest head of a response, in bytes. API servers send about 500.
+pub(super) const MAX_HEAD: usize = 256 * 1024;
+
+/// An HTTP/1.1 connection that is driven by whoever holds it.
+pub(super) struct Connection {
+    sender: http1::SendRequest<RequestBody>,
+    /// None once the connection has ended.
+    driver: Option<Pin<Box<http1::Connection<TokioIo<Stream>, RequestBody>>>>,
+    meter: Arc<Meter>,
+}
+
+/// A request that got no response.
+pub(super) struct Broken {
+    pub(super) error: hyper::Error,
+    pub(super) progress: Progress,
+}
+
+/// How far a request came before its connection broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Not a byte of it was written: any request can be sent again.
+    Unsent,
+    /// It was written at least in part, and nothing came back: only what changes nothing can be sent again.
+    Unanswered,
+    /// The response had begun.
+    Answered,
+}
+
+impl Connection {
+    pub(super) async fn open(io: Io) -> Result<Connection, hyper::Error> {
+        let (stream, meter) = Stream::new(io);
+        let (sender, driver) =
+            http1::Builder::new().max_header_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?;
+        Ok(Connection { sender, driver: Some(Box::pin(driver)), meter })
+    }
+
+    /// Sends the request and waits for the response's head.
+    pub(super) async fn exchange(
+        &mut self,
+        request: http::Request<RequestBody>,
+    ) -> Result<http::Response<HyperBody>, Broken> {
+        let (read, written) = self.meter.now();
+        let mut response = pin!(self.sender.try_send_request(request));
+        let driver = &mut self.driver;
+        let result = poll_fn(|cx| {
+            drive(driver, cx);
+            response.as_mut().poll(cx)
+        })
+        .await;
+        result.map_err(|mut failed| {
+            let (read_now, written_now) = self.meter.now();
+            let unsent = failed.take_message().is_some() || written_now == written;
+            let progress = match (unsent, read_now == read) {
+                (_, false) => Progress::Answered,
+                (true, true) => Progress::Unsent,
+                (false, true) => Progress::Unanswered,
+            };
+            Broken { error: failed.into_error(), progress }
+        })
+    }
+
+    /// Lets the connection read and write what it can.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+        drive(&mut self.driver, cx);
+    }
+
+    /// Whether another request can be sent, as far as the socket tells now.
+    pub(super) fn poll_usable(&mut self, cx: &mut Context<'_>) -> bool {
+        self.drive(cx);
+        self.driver.is_some() && self.sender.is_ready()
+    }
+}
+
+fn drive(
+    driver: &mut Option<Pin<Box<http1::Connection<TokioIo<Stream>, RequestBody>>>>,
+    cx: &mut Context<'_>,
+) {
+    if let Some(running) = driver
+        && let Poll::Ready(_) = running.as_mut().poll(cx)
+    {
+        // Its error, if any, is told by the response or the body that it belongs to.
+        *driver = None;
+    }
+}

@@ -1,0 +1,86 @@
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use tidegate_authority::{ConnectError, NetGrant, TcpStream};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use super::connection::Connection;
+use super::fault;
+use super::stream::Io;
+use super::tls::{Tls, client_config};
+use crate::{Code, Error};
+
+/// Opens connections to one server.
+pub(crate) struct Dialer {
+    net: NetGrant,
+    tls: Option<Secured>,
+}
+
+struct Secured {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl Dialer {
+    /// Plain HTTP where `tls` is none. Errors: those of a TLS configuration that cannot work.
+    pub(crate) fn new(net: NetGrant, tls: Option<&Tls>) -> Result<Dialer, Error> {
+        let tls = tls.map(|tls| Secured::new(&net, tls)).transpose()?;
+        Ok(Dialer { net, tls })
+    }
+
+    /// `host:port`, for people.
+    pub(super) fn server(&self) -> String {
+        self.net.endpoint().to_string()
+    }
+
+    /// What the server's certificate is checked for.
+    pub(super) fn name(&self) -> String {
+        match &self.tls {
+            Some(secured) => secured.name.to_str().into_owned(),
+            None => self.net.endpoint().host().to_string(),
+        }
+    }
+
+    pub(super) async fn dial(&self, deadline: Instant) -> Result<Connection, Error> {
+        let tcp = self.net.connect(deadline).await.map_err(|error| self.refused(error))?;
+        let io = match &self.tls {
+            None => Io::Plain(tcp),
+            Some(secured) => self.handshake(secured, tcp, deadline).await?,
+        };
+        let opened = Connection::open(io).await;
+        opened.map_err(|error| fault::in_exchange(error, &self.server(), &self.name()))
+    }
+
+    async fn handshake(&self, secured: &Secured, tcp: TcpStream, deadline: Instant) -> Result<Io, Error> {
+        let handshake = secured.connector.connect(secured.name.clone(), tcp);
+        match timeout_at(deadline, handshake).await {
+            Ok(Ok(stream)) => Ok(Io::Tls(Box::new(stream))),
+            Ok(Err(error)) => Err(fault::in_handshake(error, &self.server(), &self.name())),
+            Err(_) => {
+                let text = format!("{} did not finish the TLS handshake within the deadline", self.server());
+                Err(Error::new(Code::Timeout, text))
+            }
+        }
+    }
+
+    fn refused(&self, error: ConnectError) -> Error {
+        let code = if error.is_timeout() { Code::Timeout } else { Code::Unreachable };
+        Error::new(code, format!("connect to {}", self.server())).because(error)
+    }
+}
+
+impl Secured {
+    fn new(net: &NetGrant, tls: &Tls) -> Result<Secured, Error> {
+        let config = client_config(tls)?;
+        let name = match &tls.server_name {
+            Some(name) => name.clone(),
+            // Without brackets, as certificates have it.
+            None => net.endpoint().host().to_string().trim_matches(['[', ']']).to_owned(),
+        };
+        let name = ServerName::try_from(name).map_err(|error| {
+            Error::new(Code::Tls, "tls-server-name is neither a DNS name nor an address").because(error)
+        })?;
+        Ok(Secured { connector: TlsConnector::from(Arc::new(config)), name })
+    }
+}

@@ -1,0 +1,120 @@
+//! What went wrong on a connection, in the words and codes of this crate.
+
+use std::error::Error as StdError;
+use std::io;
+
+use rustls::CertificateError;
+
+use super::connection::MAX_HEAD;
+use crate::{Code, Error};
+
+/// A handshake that failed, or TLS that failed later; `name` is what the certificate was checked for.
+pub(super) fn in_handshake(error: io::Error, server: &str, name: &str) -> Error {
+    match tls_error(&error) {
+        Some(tls) => in_tls(tls, server, name),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Error::new(Code::Tls, format!("{server} closed the connection during the TLS handshake"))
+        }
+        None => Error::new(Code::Tls, format!("TLS handshake with {server}")).because(error),
+    }
+}
+
+/// A request that got no response.
+pub(super) fn in_exchange(error: hyper::Error, server: &str, name: &str) -> Error {
+    if let Some(own) = own(&error) {
+        return own;
+    }
+    if let Some(tls) = tls_error(&error) {
+        return in_tls(tls, server, name);
+    }
+    // hyper has a question for this with its server half only.
+    if error.is_parse() && error.to_string() == "message head is too large" {
+        let text = format!("the response's head is larger than {MAX_HEAD} bytes or 100 headers, the cap");
+        return Error::new(Code::TooLarge, text);
+    }
+    if error.is_parse() {
+        return Error::new(Code::Protocol, format!("{server} does not answer in HTTP/1.1")).because(error);
+    }
+    Error::new(Code::Unreachable, format!("{server} closed the connection before it answered")).because(error)
+}
+
+/// A body that broke after `read` bytes.
+pub(super) fn in_body(error: hyper::Error, read: u64) -> Error {
+    own(&error).unwrap_or_else(|| {
+        let text = format!("the response's body was cut short or malformed after {read} bytes");
+        Error::new(Code::Protocol, text).because(error)
+    })
+}
+
+/// The error of a request body that was dropped unfinished went through hyper and comes back.
+fn own(error: &hyper::Error) -> Option<Error> {
+    chain(error).find_map(|source| source.downcast_ref::<Error>()).cloned()
+}
+
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    chain(error).find_map(|source| match source.downcast_ref::<io::Error>() {
+        // io::Error skips what it wraps in its own `source`.
+        Some(io) => io.get_ref()?.downcast_ref::<rustls::Error>(),
+        None => source.downcast_ref::<rustls::Error>(),
+    })
+}
+
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+fn in_tls(error: &rustls::Error, server: &str, name: &str) -> Error {
+    let text = match error {
+        rustls::Error::InvalidCertificate(certificate) => return in_certificate(certificate, server, name),
+        rustls::Error::NoCertificatesPresented => format!("{server} shows no certificate"),
+        rustls::Error::AlertReceived(alert) => format!(
+            "{server} broke TLS off with the alert {alert:?}; it may want another client certificate or TLS version"
+        ),
+        rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. } => {
+            format!("{server} does not answer in TLS; if it speaks plain HTTP, write http:// in its URL")
+        }
+        _ => format!("TLS with {server} failed"),
+    };
+    Error::new(Code::Tls, text).because(error.clone())
+}
+
+fn in_certificate(error: &CertificateError, server: &str, name: &str) -> Error {
+    use CertificateError as E;
+    let text = match error {
+        E::UnknownIssuer | E::BadSignature => format!(
+            "the certificate of {server} is signed by nobody who is trusted here; \
+             give its authority as certificate-authority (a service account's ca.crt)"
+        ),
+        E::Expired | E::ExpiredContext { .. } => {
+            format!(
+                "the certificate of {server} has expired; renew it on the server, or set this machine's clock"
+            )
+        }
+        E::NotValidYet | E::NotValidYetContext { .. } => {
+            format!("the certificate of {server} is not valid yet; set this machine's clock")
+        }
+        E::NotValidForName | E::NotValidForNameContext { .. } => {
+            let presented = presented(error);
+            format!(
+                "the certificate of {server} is not for {name:?}{presented}; \
+                 set tls-server-name to a name that it is for"
+            )
+        }
+        E::Revoked => format!("the certificate of {server} is revoked"),
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
+            format!("the certificate of {server} is not one for servers")
+        }
+        _ => format!("the certificate of {server} is refused"),
+    };
+    Error::new(Code::Tls, text).because(rustls::Error::InvalidCertificate(error.clone()))
+}
+
+/// The names that a certificate is for, as many as people read.
+fn presented(error: &CertificateError) -> String {
+    let CertificateError::NotValidForNameContext { presented, .. } = error else { return String::new() };
+    match presented.len() {
+        0 => " (it names nothing)".to_owned(),
+        n if n <= 8 => format!(" but for {}", presented.join(", ")),
+        n => format!(" but for {} and {} others", presented[..8].join(", "), n - 8),
+    }
+}

@@ -1,0 +1,115 @@
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT, WARNING};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Uri};
+use tidegate_kube::request::{Checked, Method};
+
+use crate::request_body::RequestBody;
+use crate::{Code, Error};
+
+/// What every request to a server carries, made once.
+#[derive(Debug)]
+pub(super) struct Fixed {
+    pub(super) host: HeaderValue,
+    pub(super) user_agent: HeaderValue,
+    pub(super) prefix: String,
+}
+
+impl Fixed {
+    /// Only these headers exist, whatever a guest asks for.
+    pub(super) fn request(
+        &self,
+        checked: &Checked,
+        authorization: Option<HeaderValue>,
+        body: RequestBody,
+    ) -> Result<http::Request<RequestBody>, Error> {
+        let mut request = http::Request::new(body);
+        *request.method_mut() = method(checked.method());
+        *request.uri_mut() = uri(checked.target(&self.prefix))?;
+        let headers = request.headers_mut();
+        headers.reserve(6);
+        headers.insert(HOST, self.host.clone());
+        headers.insert(USER_AGENT, self.user_agent.clone());
+        headers.insert(ACCEPT, media_type(checked.accept())?);
+        if let Some(content_type) = checked.content_type() {
+            headers.insert(CONTENT_TYPE, media_type(content_type)?);
+        }
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        Ok(request)
+    }
+}
+
+/// The texts of the `Warning` headers with code 299: `299 - "text"`.
+pub(super) fn warnings(headers: &HeaderMap) -> Vec<String> {
+    headers.get_all(WARNING).iter().filter_map(|value| warning(value.as_bytes())).collect()
+}
+
+fn warning(value: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(value);
+    let (code, rest) = text.trim().split_once(' ')?;
+    let (_agent, quoted) = rest.trim_start().split_once(' ')?;
+    if code != "299" {
+        return None;
+    }
+    let mut unquoted = String::new();
+    let mut characters = quoted.trim_start().strip_prefix('"')?.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => return Some(unquoted),
+            '\\' => unquoted.push(characters.next()?),
+            control if control.is_control() => {}
+            plain => unquoted.push(plain),
+        }
+    }
+    None
+}
+
+fn method(method: Method) -> http::Method {
+    match method {
+        Method::Get => http::Method::GET,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Patch => http::Method::PATCH,
+        Method::Delete => http::Method::DELETE,
+        Method::Options => http::Method::OPTIONS,
+        Method::Head => http::Method::HEAD,
+    }
+}
+
+fn uri(target: String) -> Result<Uri, Error> {
+    let target = PathAndQuery::from_maybe_shared(bytes::Bytes::from(target))
+        .map_err(|error| Error::new(Code::InvalidRequest, "the path is no request target").because(error))?;
+    Ok(Uri::from(target))
+}
+
+fn media_type(text: &str) -> Result<HeaderValue, Error> {
+    if text == "application/json" {
+        return Ok(HeaderValue::from_static("application/json"));
+    }
+    HeaderValue::from_str(text)
+        .map_err(|error| Error::new(Code::InvalidRequest, "the media type is no header value").because(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::warning;
+
+    #[test]
+    fn warnings_are_unquoted() {
+        for (header, text) in [
+            (
+                r#"299 - "v1 ComponentStatus is deprecated in v1.19+""#,
+                Some("v1 ComponentStatus is deprecated in v1.19+"),
+            ),
+            (r#"299 kube "unknown field \"spec.x\"""#, Some(r#"unknown field "spec.x""#)),
+            (r#"299 - "two" "Wed, 21 Oct 2015 07:28:00 GMT""#, Some("two")),
+            (r#"199 - "other""#, None),
+            (r#"299 - "open"#, None),
+            ("299", None),
+            ("", None),
+        ] {
+            assert_eq!(warning(header.as_bytes()).as_deref(), text, "{header}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::Body as _;
+use hyper::body::Incoming as HyperBody;
+
+use super::connection::Connection;
+use super::fault;
+use super::pool::Pool;
+use crate::Error;
+
+/// The body of a response together with the connection that it comes over.
+///
+/// Read to its end, it gives the connection back to the pool; dropped before, it closes it.
+pub(crate) struct Incoming {
+    body: HyperBody,
+    connection: Option<Connection>,
+    pool: Arc<Pool>,
+    read: u64,
+}
+
+impl Incoming {
+    pub(super) async fn new(body: HyperBody, connection: Connection, pool: Arc<Pool>) -> Incoming {
+        let mut incoming = Incoming { body, connection: Some(connection), pool, read: 0 };
+        if incoming.body.is_end_stream() {
+            poll_fn(|cx| Poll::Ready(incoming.recycle(cx))).await;
+        }
+        incoming
+    }
+
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        let mut driven = false;
+        loop {
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    // Trailers say nothing that anybody here reads.
+                    let Ok(data) = frame.into_data() else { continue };
+                    if self.body.is_end_stream() {
+                        self.recycle(cx);
+                    }
+                    if !data.is_empty() {
+                        self.read += data.len() as u64;
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.connection = None;
+                    return Poll::Ready(Some(Err(fault::in_body(error, self.read))));
+                }
+                Poll::Ready(None) => {
+                    self.recycle(cx);
+                    return Poll::Ready(None);
+                }
+                // Asking the body first tells the connection that there is room; now it reads, and the body is asked again.
+                Poll::Pending if !driven => {
+                    driven = true;
+                    if let Some(connection) = &mut self.connection {
+                        connection.drive(cx);
+                    }
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn recycle(&mut self, cx: &mut Context<'_>) {
+        if let Some(mut connection) = self.connection.take()
+            && connection.poll_usable(cx)
+        {
+            self.pool.put(connection);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::BoxFuture;
+use tidegate_kube::request::{Request, StreamedBody};
+
+use super::client::{Client, Origin};
+use crate::request_body::RequestBody;
+use crate::{BodyReader, Code, Error, Event, Kind, Observer, Response, Support, Transport};
+
+/// The transports that speak HTTP by themselves: all but [`Kind::KubectlRaw`].
+pub(crate) struct HttpTransport {
+    pub(crate) kind: Kind,
+    pub(crate) namespace: Option<String>,
+    pub(crate) origin: Origin,
+    pub(crate) client: Client,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+impl Transport for HttpTransport {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn default_namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    fn support(&self) -> Support {
+        Support::EVERYTHING
+    }
+
+    fn server(&self) -> String {
+        self.origin.to_string()
+    }
+
+    fn send(
+        self: Arc<Self>,
+        request: Request,
+        body: Option<BodyReader>,
+    ) -> BoxFuture<'static, Result<Response, Error>> {
+        Box::pin(async move {
+            let verdict = body.as_ref().map(BodyReader::verdict);
+            let result = self.exchange(request, body).await;
+            if let (Err(error), Some(verdict)) = (&result, verdict) {
+                verdict.failed(error);
+            }
+            result
+        })
+    }
+}
+
+impl HttpTransport {
+    async fn exchange(&self, request: Request, body: Option<BodyReader>) -> Result<Response, Error> {
+        let streamed = if body.is_some() { StreamedBody::Present } else { StreamedBody::Absent };
+        let checked = request
+            .check(streamed)
+            .map_err(|invalid| Error::new(Code::InvalidRequest, invalid.to_string()))?;
+        let body = RequestBody::new(request.body, body)?;
+        let started = Instant::now();
+        let result = self.client.send(&checked, body).await;
+        let code = match &result {
+            Ok(response) => Some(response.code),
+            Err(error) => error.status().map(|status| status.code),
+        };
+        self.observer.event(&Event::Request {
+            method: checked.method(),
+            path: checked.path().as_str(),
+            code,
+            elapsed: started.elapsed(),
+        });
+        result
+    }
+}

@@ -1,0 +1,7 @@
+//! The pod's own service account.
+
+mod connect;
+mod plan;
+
+pub(crate) use connect::connect;
+pub(crate) use plan::folder;

@@ -1,0 +1,33 @@
+use std::sync::Arc;
+
+use tidegate_authority::Authority;
+use tidegate_kube::kubeconfig::Scheme;
+
+use super::plan::Plan;
+use crate::credentials::{Credentials, TokenFile};
+use crate::drive::drive;
+use crate::http::{Certificates, Client, Dialer, HttpTransport, Origin, Tls, Trust};
+use crate::{Code, Error, Kind, Options, Transport};
+
+/// A transport with the pod's service account.
+pub(crate) fn connect(authority: &Authority, options: &Options) -> Result<Arc<dyn Transport>, Error> {
+    let (ready, approved) = drive(authority, Plan::new(&options.in_cluster)?)?;
+    let lost = || Error::new(Code::PermissionDenied, "the approval of InCluster's last round is incomplete");
+    let net = approved.net(&ready.endpoint).ok_or_else(lost)?;
+    let folder = approved.read(&ready.folder).ok_or_else(lost)?;
+
+    let path = |name| ready.folder.join(name).display().to_string();
+    let ca = Certificates { pem: ready.ca, origin: path("ca.crt") };
+    let tls = Tls { trust: Trust::Given(ca), server_name: None, identity: None };
+    let token = TokenFile::new(folder.child("token"), ready.token.expose(), &path("token"))?;
+    let origin = Origin { scheme: Scheme::Https, endpoint: ready.endpoint, prefix: String::new() };
+    let dialer = Dialer::new(net, Some(&tls))?;
+    let client = Client::new(&origin, dialer, Credentials::File(token), &options.user_agent)?;
+    Ok(Arc::new(HttpTransport {
+        kind: Kind::InCluster,
+        namespace: ready.namespace,
+        origin,
+        client,
+        observer: options.observer.clone(),
+    }))
+}

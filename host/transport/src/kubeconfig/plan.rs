@@ -1,0 +1,337 @@
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use tidegate_kube::Secret;
+use tidegate_kube::kubeconfig::{
+    Auth, Choice, Document, ResolveError, Resolved, Scheme, Source, Verification, merge, parse,
+};
+
+use crate::http::{Identity, Material, Origin, Tls, Trust};
+use crate::options::KubeConfigOptions;
+use crate::plan::{Inputs, Plan as Rounds, Round, Step, Variable};
+use crate::{Code, Error};
+
+const KUBECONFIG: &str = "KUBECONFIG";
+const HOME: &str = "HOME";
+
+/// locate (the environment) → read (the documents) → connect (the server, and the files that the documents name).
+#[derive(Debug)]
+pub(super) struct Plan {
+    overrides: Overrides,
+    working_folder: Option<PathBuf>,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Locate,
+    Read(Listed),
+    Connect(Box<Connect>),
+}
+
+/// Which files are read, and what it means where one is missing.
+#[derive(Debug)]
+enum Listed {
+    /// Of the environment: those that are missing are skipped.
+    Search(Vec<PathBuf>),
+    /// Chosen: it must be there.
+    Explicit(PathBuf),
+}
+
+#[derive(Debug)]
+struct Connect {
+    origin: Origin,
+    resolved: Resolved,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Overrides {
+    context: Option<String>,
+    cluster: Option<String>,
+    user: Option<String>,
+    server: Option<String>,
+}
+
+/// What a transport is made of.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) origin: Origin,
+    /// None for plain HTTP.
+    pub(super) tls: Option<Tls>,
+    pub(super) credential: Credential,
+    pub(super) namespace: Option<String>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// What goes into the `Authorization` header, before it is one.
+#[derive(Debug)]
+pub(super) enum Credential {
+    None,
+    Token { token: Secret, origin: String },
+    TokenFile { path: PathBuf, token: Secret<Vec<u8>> },
+    Basic { username: String, password: Secret, origin: String },
+}
+
+impl Plan {
+    /// The host's kubeconfig, or what a guest chose of the host's files.
+    ///
+    /// Errors: a path that is not absolute, and a guest that chooses while the host pinned a cluster, user or server: together
+    /// they could send one cluster's credential to another.
+    pub(super) fn of_file(
+        options: &KubeConfigOptions,
+        path: Option<PathBuf>,
+        context: Option<String>,
+    ) -> Result<Plan, Error> {
+        let pinned = options.cluster.is_some() || options.user.is_some() || options.server.is_some();
+        if pinned && (path.is_some() || context.is_some()) {
+            let text = "the host pinned a cluster, user or server of its own kubeconfig; \
+                        no other file or context can be chosen beside that";
+            return Err(Error::new(Code::Unsupported, text));
+        }
+        let overrides = Overrides {
+            context: context.or_else(|| options.context.clone().filter(|_| path.is_none())),
+            cluster: options.cluster.clone(),
+            user: options.user.clone(),
+            server: options.server.clone(),
+        };
+        let stage = match path.or_else(|| options.path.clone()) {
+            None => Stage::Locate,
+            Some(path) if path.is_absolute() => Stage::Read(Listed::Explicit(path)),
+            Some(path) => {
+                let text =
+                    format!("the path of a kubeconfig must be absolute, and {} is not", path.display());
+                return Err(Error::new(Code::InvalidRequest, text));
+            }
+        };
+        Ok(Plan { overrides, working_folder: options.working_folder.clone(), stage })
+    }
+
+    /// A document that a guest supplies. Errors: it is broken, or names a file or a plugin anywhere.
+    pub(super) fn of_document(text: &[u8], context: Option<String>) -> Result<Plan, Error> {
+        let origin = Path::new("/");
+        let document =
+            parse(text, origin).map_err(|error| broken("the kubeconfig document").because(error))?;
+        if let Some(file) = document.config().files().first() {
+            // Made absolute against a folder that nobody named.
+            let shown = file.display();
+            let text = format!(
+                "the kubeconfig document names the file {shown}; only inline data is taken from a guest's document"
+            );
+            return Err(Error::new(Code::Unsupported, text));
+        }
+        if !document.config().programs().is_empty() {
+            let text = "the kubeconfig document has an exec plugin; a guest's document cannot have one";
+            return Err(Error::new(Code::Unsupported, text));
+        }
+        let overrides = Overrides { context, ..Overrides::default() };
+        let stage = resolve(&overrides, vec![document], "the kubeconfig document")?;
+        Ok(Plan { overrides, working_folder: None, stage })
+    }
+
+    /// The files that `KUBECONFIG` lists, else the one in `HOME`.
+    fn located(&self, inputs: &Inputs) -> Result<Vec<PathBuf>, Error> {
+        let listed = match inputs.variable(KUBECONFIG) {
+            Some(list) => self.listed(list)?,
+            None => Vec::new(),
+        };
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+        let home = inputs.variable(HOME).map(Path::new).filter(|home| home.is_absolute());
+        let home = home.ok_or_else(|| {
+            Error::new(
+                Code::NotConfigured,
+                "there is no kubeconfig: KUBECONFIG is not set, and HOME is no absolute path",
+            )
+        })?;
+        Ok(vec![home.join(".kube").join("config")])
+    }
+
+    /// Empty entries are dropped, and a file that is listed twice is read once.
+    fn listed(&self, list: &OsStr) -> Result<Vec<PathBuf>, Error> {
+        let mut files: Vec<PathBuf> = Vec::new();
+        for entry in std::env::split_paths(list).filter(|entry| !entry.as_os_str().is_empty()) {
+            let file = match &self.working_folder {
+                _ if entry.is_absolute() => entry,
+                Some(folder) => folder.join(entry),
+                None => {
+                    let text = format!("KUBECONFIG lists {}; write an absolute path", entry.display());
+                    return Err(Error::new(Code::NotConfigured, text).broken());
+                }
+            };
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+        Ok(files)
+    }
+}
+
+impl Rounds for Plan {
+    type Ready = Ready;
+
+    fn round(&self) -> Round {
+        match &self.stage {
+            Stage::Locate => Round {
+                variables: vec![Variable::Required(KUBECONFIG), Variable::Required(HOME)],
+                ..Round::default()
+            },
+            Stage::Read(Listed::Search(files)) => Round { files: files.clone(), ..Round::default() },
+            Stage::Read(Listed::Explicit(file)) => Round { files: vec![file.clone()], ..Round::default() },
+            Stage::Connect(connect) => Round {
+                files: connect.resolved.files(),
+                net: Some(connect.origin.endpoint.clone()),
+                ..Round::default()
+            },
+        }
+    }
+
+    fn advance(mut self, mut inputs: Inputs) -> Result<Step<Plan, Ready>, Error> {
+        self.stage = match self.stage {
+            Stage::Locate => Stage::Read(Listed::Search(self.located(&inputs)?)),
+            Stage::Read(listed) => {
+                let (documents, shown) = read(&listed, &mut inputs)?;
+                resolve(&self.overrides, documents, &shown)?
+            }
+            Stage::Connect(connect) => return ready(*connect, inputs).map(Step::Ready),
+        };
+        Ok(Step::Again(self))
+    }
+}
+
+/// The documents that are there, and what to call them in an error.
+fn read(listed: &Listed, inputs: &mut Inputs) -> Result<(Vec<Document>, String), Error> {
+    let files = match listed {
+        Listed::Search(files) => files.as_slice(),
+        Listed::Explicit(file) => std::slice::from_ref(file),
+    };
+    let shown = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+    let mut documents = Vec::new();
+    for file in files {
+        if let Some(text) = inputs.file(file)? {
+            let document = parse(text.expose(), file);
+            documents.push(document.map_err(|error| broken(&file.display().to_string()).because(error))?);
+        }
+    }
+    match (documents.is_empty(), listed) {
+        (false, _) => Ok((documents, shown)),
+        (true, Listed::Search(_)) => {
+            Err(Error::new(Code::NotConfigured, format!("there is no kubeconfig: {shown} does not exist")))
+        }
+        (true, Listed::Explicit(_)) => {
+            Err(Error::new(Code::NotConfigured, format!("the kubeconfig {shown} does not exist")).broken())
+        }
+    }
+}
+
+fn resolve(overrides: &Overrides, documents: Vec<Document>, shown: &str) -> Result<Stage, Error> {
+    let choice = Choice {
+        context: overrides.context.as_deref(),
+        cluster: overrides.cluster.as_deref(),
+        user: overrides.user.as_deref(),
+        server: overrides.server.as_deref(),
+    };
+    let resolved = merge(documents).resolve(&choice).map_err(|error| match error {
+        ResolveError::Empty => Error::new(Code::NotConfigured, format!("{shown} is empty")),
+        error => broken(shown).because(error),
+    })?;
+    refuse_unsupported(&resolved)?;
+    let origin = Origin::of(&resolved.server).map_err(|error| broken(shown).because(error))?;
+    Ok(Stage::Connect(Box::new(Connect { origin, resolved })))
+}
+
+fn broken(what: &str) -> Error {
+    Error::new(Code::NotConfigured, format!("{what} cannot be used")).broken()
+}
+
+/// What is understood but cannot be done by this version, by the name of its field.
+fn refuse_unsupported(resolved: &Resolved) -> Result<(), Error> {
+    let user = resolved.user.as_deref().unwrap_or_default();
+    let cluster = resolved.cluster.as_deref().unwrap_or_default();
+    let what = match &resolved.auth {
+        Auth::Exec(_) => Some(format!("user {user:?} has an exec plugin (exec)")),
+        Auth::AuthProvider(_) => Some(format!("user {user:?} has an auth provider (auth-provider)")),
+        _ if resolved.impersonate.is_some() => {
+            Some(format!("user {user:?} impersonates another (as, as-uid, as-groups, as-user-extra)"))
+        }
+        _ if resolved.proxy_url.is_some() => {
+            Some(format!("cluster {cluster:?} is behind a proxy (proxy-url)"))
+        }
+        _ => None,
+    };
+    match what {
+        Some(what) => Err(Error::new(Code::Unsupported, format!("{what}, which this version cannot use"))),
+        None => Ok(()),
+    }
+}
+
+fn ready(connect: Connect, mut inputs: Inputs) -> Result<Ready, Error> {
+    let Connect { origin, resolved } = connect;
+    let secure = origin.scheme == Scheme::Https;
+    Ok(Ready {
+        // As client-go: whoever listens on a plain connection gets no credential.
+        credential: if secure { credential(&resolved, &mut inputs)? } else { Credential::None },
+        tls: if secure { Some(tls(&resolved, &mut inputs)?) } else { None },
+        origin,
+        namespace: resolved.namespace,
+        warnings: resolved.warnings,
+    })
+}
+
+fn tls(resolved: &Resolved, inputs: &mut Inputs) -> Result<Tls, Error> {
+    let cluster = resolved.cluster.as_deref().unwrap_or_default();
+    let user = resolved.user.as_deref().unwrap_or_default();
+    let trust = match (resolved.tls.verification, &resolved.tls.ca) {
+        (Verification::Skip, _) => Trust::Anybody,
+        (Verification::Verify, None) => Trust::System,
+        (Verification::Verify, Some(ca)) => {
+            Trust::Given(material(ca, &format!("certificate-authority of cluster {cluster:?}"), inputs)?)
+        }
+    };
+    let identity = match &resolved.client_cert {
+        None => None,
+        Some(pair) => Some(Identity {
+            certificate: material(&pair.cert, &format!("client-certificate of user {user:?}"), inputs)?,
+            key: material(&pair.key, &format!("client-key of user {user:?}"), inputs)?,
+        }),
+    };
+    Ok(Tls { trust, server_name: resolved.tls.server_name.clone(), identity })
+}
+
+fn material(source: &Source, field: &str, inputs: &mut Inputs) -> Result<Material, Error> {
+    match source {
+        Source::Inline(pem) => Ok(Material { pem: pem.clone(), origin: field.to_owned() }),
+        Source::File(path) => {
+            Ok(Material { pem: inputs.file_named_by(path, field)?, origin: path.display().to_string() })
+        }
+    }
+}
+
+fn credential(resolved: &Resolved, inputs: &mut Inputs) -> Result<Credential, Error> {
+    let user = resolved.user.as_deref().unwrap_or_default();
+    Ok(match &resolved.auth {
+        Auth::Token(token) => {
+            Credential::Token { token: token.clone(), origin: format!("token of user {user:?}") }
+        }
+        Auth::Basic { username, password } => Credential::Basic {
+            username: username.clone(),
+            password: password.clone(),
+            origin: format!("username and password of user {user:?}"),
+        },
+        Auth::TokenFile { path, fallback } => {
+            match (inputs.file_named_by(path, &format!("tokenFile of user {user:?}")), fallback) {
+                (Ok(token), _) => Credential::TokenFile { path: path.clone(), token },
+                (Err(_), Some(token)) => {
+                    Credential::Token { token: token.clone(), origin: format!("token of user {user:?}") }
+                }
+                (Err(error), None) => return Err(error),
+            }
+        }
+        // Plugins and providers were refused before.
+        Auth::None | Auth::AuthProvider(_) | Auth::Exec(_) => Credential::None,
+    })
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,0 +1,160 @@
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
+use tidegate_authority::{RunGrant, Stdio};
+use tidegate_kube::request::{Checked, Method, Request, StreamedBody};
+use tokio::time::{Instant, timeout_at};
+
+use super::apply;
+use super::command::{Input, invocation, line};
+use super::output::Output;
+use crate::options::KubectlOptions;
+use crate::request_body::RequestBody;
+use crate::{Body, BodyReader, Code, Error, Event, Kind, Observer, Response, Support, Transport};
+
+/// How long a watch or a followed log may give nothing before it counts as begun: kubectl does not tell that the server accepted it.
+const STREAM_BEGUN: Duration = Duration::from_secs(3);
+
+/// The largest body of an apply patch: the API server takes 3 MiB.
+const APPLY_CAP: usize = 16 * 1024 * 1024;
+
+/// [`Kind::KubectlRaw`].
+pub(super) struct KubectlRaw {
+    pub(super) run: RunGrant,
+    pub(super) options: KubectlOptions,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+impl Transport for KubectlRaw {
+    fn kind(&self) -> Kind {
+        Kind::KubectlRaw
+    }
+
+    /// kubectl would have to be asked for it.
+    fn default_namespace(&self) -> Option<&str> {
+        None
+    }
+
+    fn support(&self) -> Support {
+        Support::KUBECTL
+    }
+
+    fn server(&self) -> String {
+        match &self.options.context {
+            Some(context) => format!("kubectl's context {context:?}"),
+            None => "kubectl's current context".to_owned(),
+        }
+    }
+
+    fn send(
+        self: Arc<Self>,
+        request: Request,
+        body: Option<BodyReader>,
+    ) -> BoxFuture<'static, Result<Response, Error>> {
+        Box::pin(async move {
+            let verdict = body.as_ref().map(BodyReader::verdict);
+            let result = self.exchange(request, body).await;
+            if let (Err(error), Some(verdict)) = (&result, verdict) {
+                verdict.failed(error);
+            }
+            result
+        })
+    }
+}
+
+impl KubectlRaw {
+    async fn exchange(&self, mut request: Request, body: Option<BodyReader>) -> Result<Response, Error> {
+        let started = Instant::now();
+        let is_apply =
+            request.method == Method::Patch && request.content_type.as_deref() == Some(apply::MEDIA_TYPE);
+        let body = match body {
+            Some(reader) if is_apply && request.body.is_none() => {
+                request.body = Some(collect(reader, started + request.deadline).await?);
+                None
+            }
+            body => body,
+        };
+        let streamed = if body.is_some() { StreamedBody::Present } else { StreamedBody::Absent };
+        let checked = request
+            .check(streamed)
+            .map_err(|invalid| Error::new(Code::InvalidRequest, invalid.to_string()))?;
+        let body = RequestBody::new(request.body, body)?;
+        let result = self.run(&checked, body, started + checked.deadline()).await;
+        let code = match &result {
+            Ok(response) => Some(response.code),
+            Err(error) => error.status().map(|status| status.code),
+        };
+        self.observer.event(&Event::Request {
+            method: checked.method(),
+            path: checked.path().as_str(),
+            code,
+            elapsed: started.elapsed(),
+        });
+        result
+    }
+
+    async fn run(&self, checked: &Checked, body: RequestBody, deadline: Instant) -> Result<Response, Error> {
+        let given = if body.is_empty() { Input::Nothing } else { Input::Body };
+        let invocation = invocation(checked, &self.options, given)?;
+        let mut output = self.start(&invocation.arguments, invocation.input, body)?;
+
+        let begun = if checked.is_stream() { deadline.min(Instant::now() + STREAM_BEGUN) } else { deadline };
+        match timeout_at(begun, poll_fn(|cx| output.poll_start(cx))).await {
+            Ok(started) => started?,
+            Err(_) if checked.is_stream() => {}
+            Err(_) => {
+                let text =
+                    "kubectl printed nothing within the request's deadline; was it waiting for a login?";
+                return Err(Error::new(Code::Timeout, text));
+            }
+        }
+        Ok(Response {
+            // kubectl does not tell 200 from 201 and 202.
+            code: 200,
+            content_type: None,
+            warnings: output.warnings(),
+            body: Body::process(output, deadline, checked.idle_deadline()),
+        })
+    }
+
+    fn start(&self, arguments: &[String], input: Input, body: RequestBody) -> Result<Output, Error> {
+        let broken = |error| Error::new(Code::NotConfigured, "start kubectl").because(error);
+        let command = self.run.command().map_err(broken)?;
+        self.observer.event(&Event::Command { line: &line(&command.program().to_string_lossy(), arguments) });
+        let stdin = match input {
+            // What asks for a password on its standard input gets no answer.
+            Input::Nothing => Stdio::Null,
+            Input::Body => Stdio::Piped,
+        };
+        let child = command
+            .args(arguments)
+            .inherit_only(self.options.child_env.as_deref())
+            .env("KUBERC", "off")
+            .stdin(stdin)
+            .spawn()
+            .map_err(broken)?;
+        Ok(Output::new(child, body))
+    }
+}
+
+/// The whole of a streamed body.
+async fn collect(mut reader: BodyReader, deadline: Instant) -> Result<Bytes, Error> {
+    let mut all = BytesMut::new();
+    let pieces = async {
+        while let Some(piece) = poll_fn(|cx| reader.poll_piece(cx)).await.transpose()? {
+            if all.len() + piece.len() > APPLY_CAP {
+                let text = format!("an apply patch through kubectl is at most {APPLY_CAP} bytes");
+                return Err(Error::new(Code::TooLarge, text));
+            }
+            all.extend_from_slice(&piece);
+        }
+        Ok(())
+    };
+    timeout_at(deadline, pieces).await.unwrap_or_else(|_| {
+        Err(Error::new(Code::Timeout, "the request's body did not end within its deadline"))
+    })?;
+    Ok(all.freeze())
+}
