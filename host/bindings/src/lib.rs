@@ -1,1 +1,35 @@
-//! Empty until its issue fills it.
+//! The thin translator between the WIT package `tidegate:host` and transports.
+//!
+//! Every host method decodes, calls and encodes; nothing here retries, decides or remembers. What a guest holds are handles into
+//! a [`ResourceTable`]: the things behind them own what they opened, so that dropping one closes it.
+//!
+//! ```text
+//! wit.rs          bindgen's traits            convert.rs   transport's words ↔ WIT's words
+//! client.rs detect.rs permissions.rs poll.rs  one interface each
+//! types: error.rs request.rs outgoing.rs pending.rs response.rs streams.rs (all four) decode.rs (what they make of bytes)
+//! ```
+
+mod client;
+mod context;
+mod convert;
+mod decode;
+mod detect;
+mod error;
+mod outgoing;
+mod pending;
+mod permissions;
+mod poll;
+mod request;
+mod response;
+mod streams;
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from wit/, which documents every item")]
+mod wit;
+
+pub use client::Client;
+pub use context::{Context, MAX_HANDLES, TidegateView, View, add_to_linker};
+pub use pending::Pending;
+pub use poll::Pollable;
+pub use outgoing::OutgoingBody;
+pub use request::Request;
+pub use response::Response;
+pub use streams::{ByteStream, EventStream, JsonStream, LineStream};

@@ -1,2 +1,63 @@
-//! Empty.
-fn main() {}
+//! `tidegate-compile`: a component on stdin, its machine code on stdout.
+//!
+//! It is a process of its own so that `tidegate` stays small, and so that a component that makes the compiler eat memory or time
+//! harms nobody else. tidegate starts it when a component is not in its cache; it opens nothing and is told nothing but
+//! these flags:
+//!
+//! ```text
+//! tidegate-compile --settings VERSION [--memory-limit BYTES] < x.wasm > x.cwasm
+//! ```
+//!
+//! Exit codes: 0 done; 1 the component cannot be compiled, stderr says why; 2 usage, or built for another tidegate.
+
+mod arguments;
+#[path = "../../tidegate/src/settings.rs"]
+mod settings;
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use arguments::Arguments;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use wasmtime::Engine;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(message) => return fail(2, &message),
+    };
+    if arguments.settings != settings::version() {
+        let message = format!(
+            "it compiles for {}, but {} is asked for: install tidegate and tidegate-compile of the same version",
+            settings::version(),
+            arguments.settings
+        );
+        return fail(2, &message);
+    }
+    if let Err(error) = limit_memory(arguments.memory_limit) {
+        return fail(2, &format!("cannot limit its own memory to {} bytes: {error}", arguments.memory_limit));
+    }
+    match compile() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(1, &message),
+    }
+}
+
+fn compile() -> Result<(), String> {
+    let mut component = Vec::new();
+    io::stdin().lock().read_to_end(&mut component).map_err(|error| format!("cannot read the component: {error}"))?;
+    let engine = Engine::new(&settings::config()).map_err(|error| format!("{error:#}"))?;
+    let artifact = engine.precompile_component(&component).map_err(|error| format!("{error:#}"))?;
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&artifact).and_then(|()| stdout.flush()).map_err(|error| format!("cannot write the machine code: {error}"))
+}
+
+/// Caps the address space of this process. An allocation past it aborts, which tidegate reports as such.
+fn limit_memory(bytes: u64) -> rustix::io::Result<()> {
+    setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: Some(bytes) })
+}
+
+fn fail(code: u8, message: &str) -> ExitCode {
+    eprintln!("{message}");
+    ExitCode::from(code)
+}

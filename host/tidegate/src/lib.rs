@@ -1,1 +1,60 @@
-//! Empty until its issue fills it.
+//! Runs sandboxed WebAssembly components against Kubernetes.
+//!
+//! An [`Engine`] loads a component once, compiling it in another process and keeping the result in a cache; a [`Script`] can then be run
+//! as often as wanted, each time with its own [`Grants`](grants::Grants). There is no global state: engines, tenants and guests share
+//! nothing but what is handed to them.
+//!
+//! ```no_run
+//! use tidegate::grants::{Grants, Kind};
+//! use tidegate::{Cache, Ending, Engine};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::builder().cache(Cache::User).build()?;
+//! let script = engine.load_file("list-pods.wasm").await?;
+//! let grants = Grants::builder()
+//!     .allow(Kind::Net, Some("10.0.0.1:6443"))?
+//!     .allow(Kind::Read, Some("/var/run/secrets/kubernetes.io/serviceaccount"))?
+//!     .build();
+//! let outcome = script.run().grants(grants).user_agent("fleet-view/1.4").arguments(["--all"]).start().await?;
+//! match outcome.ending {
+//!     Ending::Exited(code) => println!("it ended with {code}"),
+//!     Ending::Refused { missing } => println!("it needs {}", missing.join(" ")),
+//!     Ending::Trapped(trap) => println!("{trap}"),
+//!     other => println!("{other:?}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod cache;
+mod compile;
+mod component;
+mod ending;
+mod engine;
+mod error;
+mod fingerprint;
+mod guest;
+mod host;
+mod inspect;
+mod linker;
+mod progress;
+mod run;
+mod script;
+mod settings;
+mod stdio;
+mod wasi;
+
+pub use ending::{Ending, Frame, Outcome, Trap};
+pub use engine::{Allocator, Cache, Engine, EngineBuilder, Pooling};
+pub use error::{Error, LoadError, RunError};
+pub use host::{environment, working_folder};
+pub use inspect::Interfaces;
+pub use progress::Progress;
+pub use run::RunBuilder;
+pub use script::Script;
+pub use stdio::{Captured, Input, Output};
+
+/// What may be allowed and denied.
+pub use tidegate_grants as grants;
+/// How clusters are reached.
+pub use tidegate_transport as transport;

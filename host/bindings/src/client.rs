@@ -1,0 +1,118 @@
+//! `tidegate:host/client`: a way to one Kubernetes API server.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use tidegate_transport::{Body, Error, Feature, Transport};
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+use crate::decode::Decode;
+use crate::request::Mode;
+use crate::streams::Stream;
+use crate::wit::tidegate::host::client::{Host, HostClient};
+use crate::{ByteStream, EventStream, JsonStream, LineStream, Pending, Request, Response, View};
+
+/// A guest's handle to a transport. Requests and streams hold it too: it closes with the last of them.
+pub struct Client(pub(crate) Arc<dyn Transport>);
+
+impl Host for View<'_> {}
+
+impl HostClient for View<'_> {
+    fn kind(&mut self, client: Resource<Client>) -> Result<String> {
+        Ok(self.get(&client)?.0.kind().as_str().to_owned())
+    }
+
+    fn default_namespace(&mut self, client: Resource<Client>) -> Result<Option<String>> {
+        Ok(self.get(&client)?.0.default_namespace().map(str::to_owned))
+    }
+
+    fn supports(&mut self, client: Resource<Client>, feature: String) -> Result<bool> {
+        let support = self.get(&client)?.0.support();
+        Ok(Feature::from_str(&feature).is_ok_and(|feature| support.has(feature)))
+    }
+
+    fn start(
+        &mut self,
+        client: Resource<Client>,
+        request: Resource<Request>,
+    ) -> Result<Result<Resource<Pending>, Resource<Error>>> {
+        let transport = self.get(&client)?.0.clone();
+        let started = match self.delete(request)?.take(Mode::Start) {
+            Ok((request, body)) => Pending::start(transport.send(request, body)),
+            Err(error) => Err(error),
+        };
+        self.settle(started)
+    }
+
+    async fn send(
+        &mut self,
+        client: Resource<Client>,
+        request: Resource<Request>,
+    ) -> Result<Result<Resource<Response>, Resource<Error>>> {
+        let response = self.request(client, request).await?;
+        self.settle(response)
+    }
+
+    async fn open_bytes(
+        &mut self,
+        client: Resource<Client>,
+        request: Resource<Request>,
+    ) -> Result<Result<Resource<ByteStream>, Resource<Error>>> {
+        self.open(client, request).await
+    }
+
+    async fn open_lines(
+        &mut self,
+        client: Resource<Client>,
+        request: Resource<Request>,
+    ) -> Result<Result<Resource<LineStream>, Resource<Error>>> {
+        self.open(client, request).await
+    }
+
+    async fn open_json(
+        &mut self,
+        client: Resource<Client>,
+        request: Resource<Request>,
+    ) -> Result<Result<Resource<JsonStream>, Resource<Error>>> {
+        self.open(client, request).await
+    }
+
+    async fn open_events(
+        &mut self,
+        client: Resource<Client>,
+        request: Resource<Request>,
+    ) -> Result<Result<Resource<EventStream>, Resource<Error>>> {
+        self.open(client, request).await
+    }
+
+    fn drop(&mut self, client: Resource<Client>) -> Result<()> {
+        self.delete(client).map(drop)
+    }
+}
+
+impl View<'_> {
+    /// Makes a request and waits here for its response; dropped while it waits, it is cancelled.
+    async fn request(
+        &mut self,
+        client: Resource<Client>,
+        request: Resource<Request>,
+    ) -> Result<Result<Response, Error>> {
+        let transport = self.get(&client)?.0.clone();
+        let (request, body) = match self.delete(request)?.take(Mode::Send) {
+            Ok(taken) => taken,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(transport.send(request, body).await.map(Response::from))
+    }
+
+    async fn open<D: Decode>(
+        &mut self,
+        client: Resource<Client>,
+        request: Resource<Request>,
+    ) -> Result<Result<Resource<Stream<D>>, Resource<Error>>> {
+        let response = self.request(client, request).await?;
+        let body: Result<Body, Error> = response.and_then(|mut response| response.take_body());
+        self.settle(body.map(Stream::new))
+    }
+}

@@ -1,0 +1,113 @@
+//! One guest's half of the store: what it may do, and what was refused to it.
+
+use std::sync::Arc;
+
+use tidegate_authority::Authority;
+use tidegate_transport::{Error, Options};
+use wasmtime::Result;
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTableError};
+
+use crate::error::refusal;
+use crate::request::Held;
+use crate::wit::tidegate::host::{client, detect, permissions, poll, types};
+
+/// How many handles one guest may hold at a time, WASI's among them. One more is a trap that names this cap.
+pub const MAX_HANDLES: usize = 32_768;
+
+/// What the host does for one guest, and within which grants.
+pub struct Context {
+    pub(crate) authority: Authority,
+    pub(crate) options: Arc<Options>,
+    pub(crate) held: Held,
+    refusal: Option<Vec<String>>,
+}
+
+impl Context {
+    /// A guest with `authority`'s grants, whose transports are chosen and configured by `options`.
+    pub fn new(authority: Authority, options: Arc<Options>) -> Self {
+        Self { authority, options, held: Held::default(), refusal: None }
+    }
+
+    /// The flags to add, if the last error that the guest was given is a refusal: `permission-denied`, or `no-client` where every
+    /// transport was refused.
+    pub fn refusal(&self) -> Option<&[String]> {
+        self.refusal.as_deref()
+    }
+}
+
+/// A store's data that has a [`Context`].
+pub trait TidegateView: Send {
+    /// The context and the table that holds every handle of the guest.
+    fn tidegate(&mut self) -> View<'_>;
+}
+
+/// Access to one guest's context and handles: what implements the WIT interfaces.
+pub struct View<'a> {
+    /// What the host does for this guest.
+    pub context: &'a mut Context,
+    /// Every handle of this guest; its capacity should be [`MAX_HANDLES`].
+    pub table: &'a mut ResourceTable,
+}
+
+impl View<'_> {
+    /// Makes a handle.
+    pub(crate) fn push<T: Send + 'static>(&mut self, value: T) -> Result<Resource<T>> {
+        self.table.push(value).map_err(|error| match error {
+            ResourceTableError::Full => {
+                wasmtime::format_err!("the guest holds {} handles, which is the most that it may: drop some", self.table.max_capacity())
+            }
+            other => other.into(),
+        })
+    }
+
+    pub(crate) fn get<T: 'static>(&self, handle: &Resource<T>) -> Result<&T> {
+        Ok(self.table.get(handle)?)
+    }
+
+    pub(crate) fn get_mut<T: 'static>(&mut self, handle: &Resource<T>) -> Result<&mut T> {
+        Ok(self.table.get_mut(handle)?)
+    }
+
+    pub(crate) fn delete<T: 'static>(&mut self, handle: Resource<T>) -> Result<T> {
+        Ok(self.table.delete(handle)?)
+    }
+
+    /// Makes a handle to what worked, or to why it did not.
+    pub(crate) fn settle<T: Send + 'static>(&mut self, result: Result<T, Error>) -> Result<Result<Resource<T>, Resource<Error>>> {
+        match result {
+            Ok(value) => self.push(value).map(Ok),
+            Err(error) => self.fail(error).map(Err),
+        }
+    }
+
+    /// Gives what worked, or a handle to why it did not.
+    pub(crate) fn answer<T>(&mut self, result: Result<T, Error>) -> Result<Result<T, Resource<Error>>> {
+        match result {
+            Ok(value) => Ok(Ok(value)),
+            Err(error) => self.fail(error).map(Err),
+        }
+    }
+
+    /// Makes a handle to an error, and remembers whether it is a refusal.
+    pub(crate) fn fail(&mut self, error: Error) -> Result<Resource<Error>> {
+        self.context.refusal = refusal(&error).map(<[String]>::to_vec);
+        self.push(error)
+    }
+}
+
+/// Offers every interface of the world `tidegate:host/imports` to guests of `linker`.
+///
+/// Errors: an interface of that name is there already.
+pub fn add_to_linker<T: TidegateView + 'static>(linker: &mut Linker<T>) -> Result<()> {
+    poll::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    types::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    client::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    detect::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    permissions::add_to_linker::<T, Tidegate>(linker, T::tidegate)
+}
+
+struct Tidegate;
+
+impl HasData for Tidegate {
+    type Data<'a> = View<'a>;
+}

@@ -1,0 +1,54 @@
+//! `tidegate:host/detect`: ways to get a client.
+
+use std::sync::Arc;
+
+use tidegate_transport::{self as transport, Choice, Error, Transport};
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+use crate::wit::tidegate::host::detect::{Detected, Host};
+use crate::{Client, View, convert};
+
+/// A client, or why there is none.
+type Outcome = Result<Result<Resource<Client>, Resource<Error>>>;
+
+impl Host for View<'_> {
+    async fn auto_detect_client(&mut self) -> Result<Result<Detected, Resource<Error>>> {
+        match transport::auto_detect(&self.context.authority, &self.context.options).await {
+            Ok(detected) => {
+                let failures = convert::failures(&detected.failures);
+                let client = self.push(Client(detected.transport))?;
+                Ok(Ok(Detected { client, failures }))
+            }
+            Err(no_client) => self.fail(no_client.into()).map(Err),
+        }
+    }
+
+    async fn in_cluster(&mut self) -> Outcome {
+        self.connect(Choice::InCluster).await
+    }
+
+    async fn read_kube_config(&mut self, path: Option<String>, context: Option<String>) -> Outcome {
+        self.connect(Choice::ReadKubeConfig { path: path.map(Into::into), context }).await
+    }
+
+    async fn for_kube_config(&mut self, document: String, context: Option<String>) -> Outcome {
+        self.connect(Choice::ForKubeConfig { document, context }).await
+    }
+
+    async fn kubectl_proxy(&mut self, url: Option<String>) -> Outcome {
+        self.connect(Choice::KubectlProxy { url }).await
+    }
+
+    async fn kubectl_raw(&mut self, context: Option<String>) -> Outcome {
+        self.connect(Choice::KubectlRaw { context }).await
+    }
+}
+
+impl View<'_> {
+    async fn connect(&mut self, choice: Choice) -> Outcome {
+        let connected: Result<Arc<dyn Transport>, Error> =
+            transport::connect(&self.context.authority, &self.context.options, choice).await;
+        self.settle(connected.map(Client))
+    }
+}

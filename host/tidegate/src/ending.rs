@@ -1,0 +1,180 @@
+//! How a run ended.
+
+use std::fmt;
+
+use wasmtime::{Trap as Code, WasmBacktrace};
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+}
+
+impl Outcome {
+    /// The exit code that a program which runs nothing else should end with.
+    pub fn exit_code(&self) -> u8 {
+        self.ending.exit_code()
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The guest's own exit code: what it gave to `wasi:cli/exit`, else 0 or 1 for what its `run` returned.
+    Exited(u8),
+    /// The guest failed, and the last error that it got from the host was a refusal that it did not handle.
+    Refused {
+        /// The flags to add; empty where a deny flag is in the way.
+        missing: Vec<String>,
+    },
+    /// The guest did what WebAssembly does not allow, or panicked.
+    Trapped(Trap),
+    /// What [`RunBuilder::until`](crate::RunBuilder::until) waited for came first.
+    Interrupted,
+}
+
+impl Ending {
+    /// The guest's own code, 126 for a refusal, 134 for a trap, 130 for an interruption.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Ending::Exited(code) => *code,
+            Ending::Refused { .. } => 126,
+            Ending::Trapped(_) => 134,
+            Ending::Interrupted => 130,
+        }
+    }
+}
+
+/// A guest that trapped: why and where. Displays as one line for the reason and one for each frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// Why, for people.
+    pub message: String,
+    /// Where, innermost call first; at most 64. Functions are named where the guest has a name section, source lines where it
+    /// was built with debug information.
+    pub frames: Vec<Frame>,
+}
+
+impl Trap {
+    pub(crate) fn of(error: &wasmtime::Error) -> Self {
+        let message = match error.downcast_ref::<Code>() {
+            Some(Code::UnreachableCodeReached) => {
+                "the guest panicked or reached code that it calls unreachable".to_owned()
+            }
+            Some(Code::StackOverflow) => "the guest's call stack is exhausted: it recurses too deeply".to_owned(),
+            Some(code) => format!("the guest trapped: {code}"),
+            None => format!("the guest was stopped: {}", error.root_cause()),
+        };
+        let backtrace = error.downcast_ref::<WasmBacktrace>();
+        let frames = backtrace.into_iter().flat_map(WasmBacktrace::frames).flat_map(Frame::of).collect();
+        Self { message, frames }
+    }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.frames.iter().try_for_each(|frame| write!(f, "\n    at {frame}"))
+    }
+}
+
+impl std::error::Error for Trap {}
+
+/// One call of a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The function's name as its language writes it, or `function 12 of <module>`.
+    pub function: String,
+    /// `src/main.rs:12:5`, where the guest was built with debug information.
+    pub source: Option<String>,
+}
+
+impl Frame {
+    /// The calls of one machine frame: several where some were inlined.
+    fn of(info: &wasmtime::FrameInfo) -> Vec<Frame> {
+        let named = |name: Option<String>| {
+            name.unwrap_or_else(|| {
+                let module = info.module().name().unwrap_or("the component");
+                format!("function {} of {module}", info.func_index())
+            })
+        };
+        if info.symbols().is_empty() {
+            let function = named(info.func_name().map(demangled));
+            return vec![Frame { function, source: None }];
+        }
+        let frame = |symbol: &wasmtime::FrameSymbol| Frame {
+            function: named(symbol.name().or(info.func_name()).map(demangled)),
+            source: symbol.file().map(|file| located(file, symbol.line(), symbol.column())),
+        };
+        info.symbols().iter().map(frame).collect()
+    }
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.function)?;
+        match &self.source {
+            Some(source) => write!(f, " ({source})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The name without what a compiler adds to it. A guest chose it, so no control characters reach a terminal.
+fn demangled(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    match plain.rsplit_once("::h") {
+        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => path.to_owned(),
+        _ => plain,
+    }
+}
+
+fn located(file: &str, line: Option<u32>, column: Option<u32>) -> String {
+    let mut text: String = file.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    for number in [line, column].into_iter().map_while(|number| number.filter(|&number| number > 0)) {
+        text.push_str(&format!(":{number}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_places() {
+        let names = [
+            ("list_pods::main::h0123456789abcdef", "list_pods::main"),
+            ("main", "main"),
+            ("a::hello", "a::hello"),
+            ("bad\x1b[31m", "bad?[31m"),
+        ];
+        for (name, expected) in names {
+            assert_eq!(demangled(name), expected);
+        }
+        let places = [
+            ((Some(3), Some(5)), "src/main.rs:3:5"),
+            ((Some(3), Some(0)), "src/main.rs:3"),
+            ((None, Some(5)), "src/main.rs"),
+        ];
+        for ((line, column), expected) in places {
+            assert_eq!(located("src/main.rs", line, column), expected);
+        }
+    }
+
+    #[test]
+    fn exit_codes() {
+        let trap = Trap { message: "x".to_owned(), frames: Vec::new() };
+        let cases = [
+            (Ending::Exited(7), 7),
+            (Ending::Refused { missing: Vec::new() }, 126),
+            (Ending::Trapped(trap), 134),
+            (Ending::Interrupted, 130),
+        ];
+        for (ending, code) in cases {
+            assert_eq!(ending.exit_code(), code);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! One run of a script.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tidegate_authority::Authority;
+use tidegate_bindings::Context;
+use tidegate_grants::Grants;
+use tidegate_transport::Options;
+use wasmtime::Store;
+use wasmtime_wasi::I32Exit;
+
+use crate::ending::{Ending, Outcome, Trap};
+use crate::error::RunError;
+use crate::guest::Guest;
+use crate::script::Script;
+use crate::stdio::{Input, Output, Stream};
+use crate::wasi;
+
+/// A run to be: nothing is granted, the streams are this process' own, and there are no arguments, unless set.
+pub struct RunBuilder {
+    script: Script,
+    grants: Grants,
+    options: Option<Options>,
+    arguments: Vec<String>,
+    environment: Option<Vec<(OsString, OsString)>>,
+    stdin: Input,
+    stdout: Output,
+    stderr: Output,
+    until: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl RunBuilder {
+    pub(crate) fn new(script: Script) -> Self {
+        Self {
+            script,
+            grants: Grants::none(),
+            options: None,
+            arguments: Vec::new(),
+            environment: None,
+            stdin: Input::inherit(),
+            stdout: Output::inherit(),
+            stderr: Output::inherit(),
+            until: None,
+        }
+    }
+
+    /// What the host may do for this guest, and the guest by itself.
+    #[must_use]
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.grants = grants;
+        self
+    }
+
+    /// Which clusters, and how they are reached. Holds the user agent.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = Some(options);
+        self
+    }
+
+    /// The `User-Agent` of every request, e.g. `fleet-view/1.4 (list-pods)`. This or [`options`](Self::options) is required: a
+    /// server's log must say who asks. Besides options, it replaces theirs.
+    #[must_use]
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        let user_agent = user_agent.into();
+        match &mut self.options {
+            Some(options) => options.user_agent = user_agent,
+            None => self.options = Some(Options::new(user_agent)),
+        }
+        self
+    }
+
+    /// What the guest's program gets after its own name, which is the script's.
+    #[must_use]
+    pub fn arguments(mut self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.arguments = arguments.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The environment from which granted variables are taken, and that programs inherit; this process' own unless set. For tenants
+    /// that must not share it.
+    #[must_use]
+    pub fn environment(
+        mut self,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+    ) -> Self {
+        self.environment =
+            Some(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect());
+        self
+    }
+
+    /// Standard input.
+    #[must_use]
+    pub fn stdin(mut self, stdin: Input) -> Self {
+        self.stdin = stdin;
+        self
+    }
+
+    /// Standard output.
+    #[must_use]
+    pub fn stdout(mut self, stdout: Output) -> Self {
+        self.stdout = stdout;
+        self
+    }
+
+    /// Standard error.
+    #[must_use]
+    pub fn stderr(mut self, stderr: Output) -> Self {
+        self.stderr = stderr;
+        self
+    }
+
+    /// Ends the guest when this ends, as [`Ending::Interrupted`]. A guest that computes and never waits notices at the next
+    /// [`Engine::interrupt`](crate::Engine::interrupt).
+    #[must_use]
+    pub fn until(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.until = Some(Box::pin(stop));
+        self
+    }
+
+    /// Runs the guest to its end, on a tokio runtime with time and I/O enabled. Dropping the future ends the guest and closes what it
+    /// opened.
+    ///
+    /// Errors: it could not be started. What it does from then on is an [`Ending`].
+    pub async fn start(mut self) -> Result<Outcome, RunError> {
+        let until = self.until.take();
+        let running = self.run();
+        let Some(until) = until else { return running.await };
+        tokio::select! {
+            outcome = running => outcome,
+            () = until => Ok(Outcome { ending: Ending::Interrupted }),
+        }
+    }
+
+    async fn run(self) -> Result<Outcome, RunError> {
+        let script = self.script.clone();
+        let mut store = self.store()?;
+        let instance = match script.0.instance.instantiate_async(&mut store).await {
+            Ok(instance) => instance,
+            Err(error) if is_of_guest(&error) => return Ok(ended(&store, Err(error))),
+            Err(error) => {
+                let detail = format!("{error:#}");
+                return Err(RunError::Instantiate { name: script.name().to_owned(), detail });
+            }
+        };
+        let run = instance.get_typed_func::<(), (Result<(), ()>,)>(&mut store, script.0.run);
+        let run = run.map_err(|error| RunError::Instantiate {
+            name: script.name().to_owned(),
+            detail: format!("{error:#}"),
+        })?;
+        let returned = run.call_async(&mut store, ()).await;
+        Ok(ended(&store, returned.map(|(result,)| result)))
+    }
+
+    fn store(self) -> Result<Store<Guest>, RunError> {
+        let options = Arc::new(self.options.ok_or(RunError::NoUserAgent)?);
+        let engine = &self.script.0.engine.0;
+        let mut authority = Authority::from_ambient(self.grants);
+        if let Some(variables) = &self.environment {
+            authority = authority.with_environment(variables.clone());
+        }
+        let (mut wasi, reach) = wasi::context(engine, &authority, &options, self.environment.as_deref());
+        wasi.arg(self.script.name()).args(&self.arguments);
+        self.stdin.set(&mut wasi);
+        self.stdout.set(Stream::Output, &mut wasi);
+        self.stderr.set(Stream::Error, &mut wasi);
+        let guest = Guest::new(Context::new(authority, options), wasi.build(), reach);
+        let mut store = Store::new(&engine.wasmtime, guest);
+        // At each tick of the epoch the guest gives way, and goes on when it is polled again.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        Ok(store)
+    }
+}
+
+/// Whether the guest's own code failed, and not what came before it.
+fn is_of_guest(error: &wasmtime::Error) -> bool {
+    error.is::<I32Exit>() || error.is::<wasmtime::Trap>() || error.is::<wasmtime::WasmBacktrace>()
+}
+
+fn ended(store: &Store<Guest>, returned: wasmtime::Result<Result<(), ()>>) -> Outcome {
+    let code = match returned {
+        Ok(Ok(())) => 0,
+        Ok(Err(())) => 1,
+        Err(error) => match error.downcast_ref::<I32Exit>() {
+            Some(exit) => u8::try_from(exit.0).unwrap_or(1),
+            None => return Outcome { ending: Ending::Trapped(Trap::of(&error)) },
+        },
+    };
+    let ending = match store.data().context.refusal() {
+        Some(missing) if code == 1 => Ending::Refused { missing: missing.to_vec() },
+        _ => Ending::Exited(code),
+    };
+    Outcome { ending }
+}

@@ -1,0 +1,228 @@
+//! `wasi:http`: requests that a guest makes by itself, within `--wasi-net`. Each has a connection of its own; redirects are the guest's
+//! to follow, and are judged again.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::{PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::client::conn::http1;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use rustls_platform_verifier::BuilderVerifierExt;
+use tidegate_grants::{Endpoint, Host};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_rustls::TlsConnector;
+use wasmtime::component::Linker;
+use wasmtime_wasi_http::io::TokioIo;
+use wasmtime_wasi_http::{
+    Error, RequestOptions, Result, WasiBody, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
+
+use super::net::{Reach, Refused};
+use crate::guest::Guest;
+
+/// How long a step takes at most, unless the guest asks for less.
+const STEP: Duration = Duration::from_secs(60);
+
+/// What drives a connection once the head of the response is there.
+type Driver = Box<dyn Future<Output = Result<()>> + Send>;
+
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.reach }
+    }
+}
+
+impl WasiHttpHooks for Reach {
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Driver,
+    ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Driver)>> + Send> {
+        let reach = self.clone();
+        Box::new(async move { send(&reach, request, &Deadlines::of(options)).await })
+    }
+}
+
+/// What the guest asked for, within ours.
+struct Deadlines {
+    connect: Duration,
+    head: Duration,
+    silence: Duration,
+}
+
+impl Deadlines {
+    fn of(options: Option<RequestOptions>) -> Self {
+        let options = options.unwrap_or_default();
+        let within = |asked: Option<Duration>| asked.map_or(STEP, |asked| asked.min(STEP));
+        Self {
+            connect: within(options.connect_timeout),
+            head: within(options.first_byte_timeout),
+            silence: within(options.between_bytes_timeout),
+        }
+    }
+}
+
+async fn send(
+    reach: &Reach,
+    mut request: Request<WasiBody>,
+    deadlines: &Deadlines,
+) -> Result<(Response<WasiBody>, Driver)> {
+    let endpoint = endpoint(request.uri())?;
+    let tls = request.uri().scheme() == Some(&Scheme::HTTPS);
+    let connection = timeout(deadlines.connect, connect(reach, &endpoint, tls));
+    let stream = connection.await.map_err(|_| Error::ConnectionTimeout)??;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // A server takes the path alone; scheme and authority are for proxies.
+    *request.uri_mut() = request.uri().path_and_query().cloned().map_or_else(Uri::default, path_only);
+
+    // Nothing moves unless the connection is polled beside the request.
+    let mut connection = Box::pin(connection);
+    let head = async {
+        let mut response = std::pin::pin!(sender.send_request(request));
+        let mut ended = None;
+        std::future::poll_fn(|context| {
+            if ended.is_none()
+                && let Poll::Ready(end) = connection.as_mut().poll(context)
+            {
+                ended = Some(end);
+            }
+            response.as_mut().poll(context)
+        })
+        .await
+        .map(|response| (response, ended.is_some()))
+    };
+    let (response, ended) = timeout(deadlines.head, head).await.map_err(|_| Error::ConnectionReadTimeout)??;
+    let driver: Driver = Box::new(async move { if ended { Ok(()) } else { Ok(connection.await?) } });
+    let silence = deadlines.silence;
+    Ok((response.map(|body| Silenced::new(body, silence).boxed_unsync()), driver))
+}
+
+fn path_only(path: PathAndQuery) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+/// Host and port of a request.
+fn endpoint(uri: &Uri) -> Result<Endpoint> {
+    let default = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    let host = uri.host().and_then(|host| Host::parse(host).ok()).ok_or(Error::HttpRequestUriInvalid)?;
+    Ok(Endpoint::new(host, uri.port_u16().unwrap_or(default)))
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+async fn connect(reach: &Reach, endpoint: &Endpoint, tls: bool) -> Result<Box<dyn Stream>> {
+    let addresses = reach.dialable(endpoint).await.map_err(|refused| match refused {
+        Refused::NotGranted => Error::HttpRequestDenied,
+        Refused::NotFound => Error::DestinationNotFound,
+    })?;
+    let stream = dial(&addresses).await.map_err(Error::Connect)?;
+    if !tls {
+        return Ok(Box::new(stream));
+    }
+    let name = match endpoint.host() {
+        Host::Name(name) => ServerName::try_from(name.clone()).map_err(|_| Error::HttpRequestUriInvalid)?,
+        Host::Address(address) => ServerName::from(*address),
+    };
+    let stream = TlsConnector::from(tls_config()?).connect(name, stream).await.map_err(Error::Tls)?;
+    Ok(Box::new(stream))
+}
+
+/// The addresses were judged, so the addresses are dialled, one after the other.
+#[allow(clippy::disallowed_methods, reason = "the guest's own connection, to addresses that `--wasi-net` grants")]
+async fn dial(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// The system's certificate authorities, and no client certificate.
+fn tls_config() -> Result<Arc<ClientConfig>> {
+    let unusable = |error: &dyn StdError| Error::InternalError(Some(error.to_string()));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().map_err(|error| unusable(&error))?;
+    let builder = builder.with_platform_verifier().map_err(|error| unusable(&error))?;
+    Ok(Arc::new(builder.with_no_client_auth()))
+}
+
+/// A body that may not be silent for too long.
+struct Silenced {
+    body: Incoming,
+    silence: Duration,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Silenced {
+    fn new(body: Incoming, silence: Duration) -> Self {
+        Self { body, silence, timer: Box::pin(sleep(silence)) }
+    }
+}
+
+impl Body for Silenced {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            let next = tokio::time::Instant::now() + self.silence;
+            self.timer.as_mut().reset(next);
+            return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
+        }
+        self.timer.as_mut().poll(context).map(|()| Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_of_requests() {
+        let cases = [
+            ("https://example.org/", Some("example.org:443")),
+            ("http://example.org/x?y", Some("example.org:80")),
+            ("http://[::1]:8080/", Some("[::1]:8080")),
+            ("https://EXAMPLE.org:8443", Some("example.org:8443")),
+            ("/path", None),
+        ];
+        for (uri, expected) in cases {
+            let endpoint = endpoint(&uri.parse().unwrap()).ok();
+            assert_eq!(endpoint.map(|endpoint| endpoint.to_string()).as_deref(), expected, "{uri}");
+        }
+    }
+}

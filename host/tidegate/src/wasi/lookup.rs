@@ -1,0 +1,172 @@
+//! `wasi:sockets/ip-name-lookup` that asks for granted names only: wasmtime-wasi has one switch for all, and a look-up alone can carry
+//! data out.
+
+use std::net::IpAddr;
+use std::vec;
+
+use tokio::task::JoinHandle;
+use wasmtime::Result;
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddress, Network};
+use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
+
+use super::net::{Reach, Refused};
+use crate::guest::Guest;
+use wit::wasi::sockets::ip_name_lookup::{Host, HostResolveAddressStream};
+
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from WASI, which documents every item")]
+mod wit {
+    wasmtime::component::bindgen!({
+        inline: "
+            package tidegate:lookup;
+
+            world lookup {
+                import wasi:sockets/ip-name-lookup@0.2.12;
+            }
+
+            package wasi:io@0.2.12 {
+                interface poll {
+                    resource pollable;
+                }
+            }
+
+            package wasi:sockets@0.2.12 {
+                interface network {
+                    resource network;
+                    enum error-code {
+                        unknown,
+                        access-denied,
+                        not-supported,
+                        invalid-argument,
+                        out-of-memory,
+                        timeout,
+                        concurrency-conflict,
+                        not-in-progress,
+                        would-block,
+                        invalid-state,
+                        new-socket-limit,
+                        address-not-bindable,
+                        address-in-use,
+                        remote-unreachable,
+                        connection-refused,
+                        connection-reset,
+                        connection-aborted,
+                        datagram-too-large,
+                        name-unresolvable,
+                        temporary-resolver-failure,
+                        permanent-resolver-failure,
+                    }
+                    type ipv4-address = tuple<u8, u8, u8, u8>;
+                    type ipv6-address = tuple<u16, u16, u16, u16, u16, u16, u16, u16>;
+                    variant ip-address {
+                        ipv4(ipv4-address),
+                        ipv6(ipv6-address),
+                    }
+                }
+
+                interface ip-name-lookup {
+                    use wasi:io/poll@0.2.12.{pollable};
+                    use network.{network, error-code, ip-address};
+                    resource resolve-address-stream {
+                        resolve-next-address: func() -> result<option<ip-address>, error-code>;
+                        subscribe: func() -> pollable;
+                    }
+                    resolve-addresses: func(network: borrow<network>, name: string) -> result<resolve-address-stream, error-code>;
+                }
+            }
+        ",
+        imports: { default: trappable },
+        with: {
+            "wasi:io/poll": wasmtime_wasi::p2::bindings::io::poll,
+            "wasi:sockets/network": wasmtime_wasi::p2::bindings::sockets::network,
+            "wasi:sockets/ip-name-lookup.resolve-address-stream": super::Addresses,
+        },
+    });
+}
+
+/// A look-up and what it gave.
+pub enum Addresses {
+    /// It goes on.
+    Running(JoinHandle<Result<Vec<IpAddr>, Refused>>),
+    /// It is done; the addresses that were not taken yet.
+    Done(Result<vec::IntoIter<IpAddr>, ErrorCode>),
+}
+
+impl Drop for Addresses {
+    fn drop(&mut self) {
+        if let Addresses::Running(task) = self {
+            task.abort();
+        }
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Addresses {
+    async fn ready(&mut self) {
+        if let Addresses::Running(task) = self {
+            let resolved = task.await.unwrap_or(Err(Refused::NotFound));
+            *self = Addresses::Done(resolved.map(Vec::into_iter).map_err(code));
+        }
+    }
+}
+
+fn code(refused: Refused) -> ErrorCode {
+    match refused {
+        Refused::NotGranted => ErrorCode::AccessDenied,
+        Refused::NotFound => ErrorCode::NameUnresolvable,
+    }
+}
+
+/// A guest's table and where it may go.
+pub(super) struct Lookup<'a> {
+    table: &'a mut ResourceTable,
+    reach: &'a Reach,
+}
+
+struct HasLookup;
+
+impl HasData for HasLookup {
+    type Data<'a> = Lookup<'a>;
+}
+
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
+    wit::wasi::sockets::ip_name_lookup::add_to_linker::<Guest, HasLookup>(linker, |guest| Lookup {
+        table: &mut guest.table,
+        reach: &guest.reach,
+    })
+}
+
+impl Host for Lookup<'_> {
+    fn resolve_addresses(
+        &mut self,
+        network: Resource<Network>,
+        name: String,
+    ) -> Result<Result<Resource<Addresses>, ErrorCode>> {
+        self.table.get(&network)?;
+        let reach = self.reach.clone();
+        let task = tokio::spawn(async move { reach.resolve(&name).await });
+        Ok(Ok(self.table.push(Addresses::Running(task))?))
+    }
+}
+
+impl HostResolveAddressStream for Lookup<'_> {
+    fn resolve_next_address(
+        &mut self,
+        addresses: Resource<Addresses>,
+    ) -> Result<Result<Option<IpAddress>, ErrorCode>> {
+        Ok(match self.table.get_mut(&addresses)? {
+            Addresses::Running(_) => Err(ErrorCode::WouldBlock),
+            Addresses::Done(Ok(rest)) => Ok(rest.next().map(Into::into)),
+            Addresses::Done(Err(code)) => Err(*code),
+        })
+    }
+
+    fn subscribe(&mut self, addresses: Resource<Addresses>) -> Result<Resource<DynPollable>> {
+        subscribe(self.table, addresses)
+    }
+
+    fn drop(&mut self, addresses: Resource<Addresses>) -> Result<()> {
+        self.table.delete(addresses)?;
+        Ok(())
+    }
+}

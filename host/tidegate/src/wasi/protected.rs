@@ -1,0 +1,138 @@
+//! What no guest reaches by itself, whatever the flags say.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use tidegate_authority::{Authority, HostAuthority};
+use tidegate_grants::{Endpoint, Host, Kind};
+use tidegate_kube::kubeconfig;
+use tidegate_transport::{Options, credential_paths};
+
+use crate::engine::Inner;
+
+/// Paths and endpoints that are not for guests.
+pub(super) struct Protected {
+    /// Canonical.
+    pub(super) paths: Vec<PathBuf>,
+    /// Of API servers and of `kubectl proxy`.
+    pub(super) endpoints: Vec<Endpoint>,
+}
+
+impl Protected {
+    /// Looks at the environment and the kubeconfig files as transports would.
+    pub(super) fn find(
+        engine: &Inner,
+        authority: &Authority,
+        options: &Options,
+        variables: Option<&[(OsString, OsString)]>,
+    ) -> Self {
+        let host = &engine.host;
+        let env = |name: &str| match variables {
+            Some(variables) => variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone()),
+            None => host.env(name),
+        };
+        let text = |name: &str| env(name).and_then(|value| value.into_string().ok());
+        let mut paths = credential_paths(&text, options);
+        let mut endpoints = vec![in_cluster(options, &text), proxy(options)];
+        for path in paths.clone() {
+            let kubeconfig = if path.ends_with(".kube") { path.join("config") } else { path };
+            kubeconfig_names(host, &kubeconfig, &mut paths, &mut endpoints);
+        }
+        paths.extend(files_that_transports_may_read(authority));
+        paths.extend(own(engine));
+        // The kernel shows this process' memory and environment there.
+        paths.extend(["/proc", "/dev"].map(PathBuf::from));
+        let canonical: Vec<PathBuf> = paths.iter().filter_map(|path| host.canonical(path)).collect();
+        paths.extend(canonical);
+        paths.sort();
+        paths.dedup();
+        Self { paths, endpoints: endpoints.into_iter().flatten().collect() }
+    }
+}
+
+/// Adds the files and servers that a kubeconfig names, if it can be read.
+fn kubeconfig_names(
+    host: &HostAuthority,
+    path: &Path,
+    paths: &mut Vec<PathBuf>,
+    endpoints: &mut Vec<Option<Endpoint>>,
+) {
+    let Ok(document) = host.read_component(path).map(|text| kubeconfig::parse(&text, path)) else { return };
+    let Ok(document) = document else { return };
+    let config = document.into_config();
+    paths.extend(config.files());
+    for cluster in config.clusters().values() {
+        endpoints.push(cluster.server.as_deref().and_then(of_url));
+    }
+}
+
+/// A file that `--allow-read` names is one that a transport may take credentials from.
+fn files_that_transports_may_read(authority: &Authority) -> Vec<PathBuf> {
+    let (roots, _) = authority.grants().path_roots(Kind::Read);
+    roots.iter().map(|root| root.real()).filter(|path| is_file(path)).map(Path::to_owned).collect()
+}
+
+#[allow(clippy::disallowed_methods, reason = "looks at the kind of a path that a flag names, and opens nothing")]
+fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// The cache, and where configuration and logs are.
+fn own(engine: &Inner) -> Vec<PathBuf> {
+    let host = &engine.host;
+    let under = |variable: &str, fallback: &str| {
+        let folder = host.env(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let folder = folder.or_else(|| Some(PathBuf::from(host.env("HOME")?).join(fallback)));
+        folder.map(|folder| folder.join("tidegate"))
+    };
+    let folders = [
+        under("XDG_CACHE_HOME", ".cache"),
+        under("XDG_CONFIG_HOME", ".config"),
+        under("XDG_STATE_HOME", ".local/state"),
+        engine.cache.as_ref().map(|cache| cache.folder().to_owned()),
+    ];
+    folders.into_iter().flatten().collect()
+}
+
+fn in_cluster(options: &Options, env: &dyn Fn(&str) -> Option<String>) -> Option<Endpoint> {
+    if let Some(address) = &options.in_cluster.address {
+        return Endpoint::parse(address).ok();
+    }
+    let host = env("KUBERNETES_SERVICE_HOST").unwrap_or_else(|| "kubernetes.default.svc".to_owned());
+    let port = env("KUBERNETES_SERVICE_PORT").and_then(|port| port.parse().ok()).unwrap_or(443);
+    Some(Endpoint::new(Host::parse(&host).ok()?, port))
+}
+
+fn proxy(options: &Options) -> Option<Endpoint> {
+    of_url(options.kubectl_proxy.url.as_deref().unwrap_or("http://localhost:8001"))
+}
+
+/// Host and port of an `http` or `https` URL.
+fn of_url(url: &str) -> Option<Endpoint> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let port = if scheme.eq_ignore_ascii_case("http") { 80 } else { 443 };
+    Endpoint::parse(authority).ok().or_else(|| Some(Endpoint::new(Host::parse(authority).ok()?, port)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_of_urls() {
+        let cases = [
+            ("https://10.0.0.1:6443", Some("10.0.0.1:6443")),
+            ("https://API.corp/kubernetes/global", Some("api.corp:443")),
+            ("http://localhost:8001", Some("localhost:8001")),
+            ("http://user@[::1]:8001/x", Some("[::1]:8001")),
+            ("http://[fd00::1]", Some("[fd00::1]:80")),
+            ("api.corp", Some("api.corp:443")),
+            ("https://", None),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(of_url(url).map(|endpoint| endpoint.to_string()).as_deref(), expected, "{url}");
+        }
+    }
+}
