@@ -4,27 +4,31 @@
 //! numbers; base-60 numbers and dates stay text.
 
 use serde_json::Number;
+use zeroize::Zeroizing;
 
 use super::yaml::{Fault, Value};
 
-/// Types a scalar. `tag` is the suffix of a `!!` tag, if there is one; other tags stand for themselves.
-pub(super) fn resolve(text: &str, plain: bool, tag: Tag<'_>) -> Result<Value, Fault> {
-    match tag {
-        Tag::None if plain => infer(text),
-        Tag::None | Tag::Foreign | Tag::Core("str") => Ok(Value::text(text)),
+/// Types a scalar.
+pub(super) fn resolve(text: Zeroizing<String>, plain: bool, tag: Tag<'_>) -> Result<Value, Fault> {
+    let value = match tag {
+        Tag::None if plain => infer(&text)?,
         Tag::Core("binary") => {
-            let bytes = super::decode::base64(text).ok_or(Fault::Tag)?;
-            Ok(Value::text(&String::from_utf8_lossy(&bytes)))
+            let bytes = super::decode::base64(&text).ok_or(Fault::Tag)?;
+            Some(Value::Text(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())))
         }
-        Tag::Core(name) => match (name, infer(text)?) {
-            ("null", value @ Value::Null) | ("bool", value @ Value::Bool(_)) => Ok(value),
-            ("int", Value::Number(number)) if !number.is_f64() => Ok(Value::Number(number)),
-            ("float", Value::Number(number)) => Ok(Value::Number(number)),
-            ("timestamp", Value::Text(_)) => Ok(Value::text(text)),
-            ("null" | "bool" | "int" | "float" | "timestamp", _) => Err(Fault::Tag),
-            _ => Ok(Value::text(text)),
-        },
-    }
+        Tag::Core(name @ ("null" | "bool" | "int" | "float" | "timestamp")) => {
+            let value = infer(&text)?;
+            let fits = match (name, &value) {
+                ("null", Some(Value::Null)) | ("bool", Some(Value::Bool(_))) | ("timestamp", None) => true,
+                ("int", Some(Value::Number(number))) => !number.is_f64(),
+                ("float", Some(Value::Number(_))) => true,
+                _ => false,
+            };
+            if fits { value } else { return Err(Fault::Tag) }
+        }
+        Tag::None | Tag::Foreign | Tag::Core(_) => None,
+    };
+    Ok(value.unwrap_or(Value::Text(text)))
 }
 
 /// A scalar's tag.
@@ -38,21 +42,22 @@ pub(super) enum Tag<'a> {
     Foreign,
 }
 
-fn infer(text: &str) -> Result<Value, Fault> {
+/// `None` where it is text.
+fn infer(text: &str) -> Result<Option<Value>, Fault> {
     Ok(match text {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "" | "~" | "null" | "Null" | "NULL" => Some(Value::Null),
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            Value::Bool(true)
+            Some(Value::Bool(true))
         }
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            Value::Bool(false)
+            Some(Value::Bool(false))
         }
         // JSON, through which kubectl goes, has neither.
         ".nan" | ".NaN" | ".NAN" => return Err(Fault::NotJson),
-        _ if matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF") && text.len() <= 5 => {
+        _ if matches!(text.strip_prefix(['+', '-']).unwrap_or(text), ".inf" | ".Inf" | ".INF") => {
             return Err(Fault::NotJson);
         }
-        _ => number(text).map_or_else(|| Value::text(text), Value::Number),
+        _ => number(text).map(Value::Number),
     })
 }
 
@@ -149,11 +154,15 @@ mod tests {
             ("nULL", "\"nULL\""),
             ("1__0", "10"),
         ] {
-            let value = resolve(text, true, Tag::None).expect(text);
+            let value = resolve(text.to_owned().into(), true, Tag::None).expect(text);
             assert_eq!(serde_json::to_string(&value).expect("json"), json, "{text}");
         }
         for text in [".nan", ".inf", "-.Inf", "+.INF"] {
-            assert_eq!(resolve(text, true, Tag::None).err(), Some(Fault::NotJson), "{text}");
+            assert_eq!(
+                resolve(text.to_owned().into(), true, Tag::None).err(),
+                Some(Fault::NotJson),
+                "{text}"
+            );
         }
     }
 
@@ -170,7 +179,9 @@ mod tests {
             ("aGk=", true, Tag::Core("binary"), Some("\"hi\"")),
             ("*", true, Tag::Core("binary"), None),
         ] {
-            let value = resolve(text, plain, tag).ok().map(|v| serde_json::to_string(&v).expect("json"));
+            let value = resolve(text.to_owned().into(), plain, tag)
+                .ok()
+                .map(|v| serde_json::to_string(&v).expect("json"));
             assert_eq!(value.as_deref(), json, "{text}");
         }
     }

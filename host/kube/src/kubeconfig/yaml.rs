@@ -40,11 +40,6 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// Text, copied.
-    pub(super) fn text(text: &str) -> Self {
-        Self::Text(Zeroizing::new(text.to_owned()))
-    }
-
     /// What JSON calls it, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -95,6 +90,8 @@ pub(super) enum Fault {
     Encoding,
     #[error("control characters are not allowed")]
     Control,
+    #[error("a tab is used for indentation; use spaces")]
+    Tab,
     #[error("it is not YAML")]
     Syntax,
     #[error("it has more than the cap of {MAX_NODES} nodes once its aliases are put in")]
@@ -131,14 +128,20 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, At> {
     for event in Parser::new_from_str(&text) {
         let (event, span) = event.map_err(|error| (Fault::Syntax, error.marker().line()))?;
         let line = span.start.line();
+        if builder.is_block()
+            && is_node(&event)
+            && span.start.byte_offset().is_some_and(|at| is_after_tab(&text[..at]))
+        {
+            return Err((Fault::Tab, line));
+        }
         match event {
             Event::DocumentEnd | Event::StreamEnd => break,
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.as_deref().map(|tag| (tag.handle(), tag.suffix()));
-                builder.scalar(&Zeroizing::new(text.into_owned()), style == ScalarStyle::Plain, tag, anchor)
+                builder.scalar(Zeroizing::new(text.into_owned()), style == ScalarStyle::Plain, tag, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => builder.begin_list(anchor),
-            Event::MappingStart(_, anchor, _) => builder.begin_map(anchor),
+            Event::SequenceStart(style, anchor, _) => builder.begin_list(style, anchor),
+            Event::MappingStart(style, anchor, _) => builder.begin_map(style, anchor),
             Event::SequenceEnd | Event::MappingEnd => builder.end(),
             Event::Alias(anchor) => builder.alias(anchor),
             _ => Ok(()),
@@ -148,12 +151,23 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, At> {
     Ok(builder.finish())
 }
 
+fn is_node(event: &Event<'_>) -> bool {
+    matches!(event, Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) | Event::Alias(_))
+}
+
+/// Whether only white space with a tab in it is before the end of `text` on its line. YAML 1.2, and with it the parser,
+/// takes more tabs than go-yaml does.
+fn is_after_tab(text: &str) -> bool {
+    let line = text.rsplit(['\n', '\r']).next().unwrap_or_default();
+    line.contains('\t') && line.bytes().all(|b| matches!(b, b' ' | b'\t'))
+}
+
 /// The text without its byte order mark.
 fn unicode(bytes: &[u8]) -> Option<Cow<'_, str>> {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
         let text: Result<String, _> = char::decode_utf16(units).collect();
-        text.ok().filter(|_| bytes.len() % 2 == 0).map(Cow::Owned)
+        text.ok().filter(|_| bytes.len().is_multiple_of(2)).map(Cow::Owned)
     };
     match bytes {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
@@ -166,5 +180,5 @@ fn unicode(bytes: &[u8]) -> Option<Cow<'_, str>> {
 /// What YAML 1.1 does not hold (`yaml_parser_update_buffer` of libyaml).
 fn is_refused(c: char) -> bool {
     matches!(c, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}')
-        || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+        || matches!(c, '\u{fffe}' | '\u{ffff}')
 }

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use granit_parser::StructureStyle;
+use zeroize::Zeroizing;
+
 use super::super::scalar::{self, Tag};
 use super::{Fault, MAX_ALIAS_BYTES, MAX_DEPTH, MAX_NODES, Value, whole};
 
@@ -26,6 +29,7 @@ struct Node {
 
 /// A list or a map that is not finished.
 struct Frame {
+    style: StructureStyle,
     anchor: usize,
     nodes: usize,
     bytes: usize,
@@ -49,7 +53,7 @@ impl Builder {
     /// A scalar. `tag` is its handle and suffix.
     pub(super) fn scalar(
         &mut self,
-        text: &str,
+        text: Zeroizing<String>,
         plain: bool,
         tag: Option<(&str, &str)>,
         anchor: usize,
@@ -61,21 +65,27 @@ impl Builder {
             Some(whole) => whole.strip_prefix(CORE).map_or(Tag::Foreign, Tag::Core),
         };
         let is_merge =
-            text == "<<" && (plain && matches!(tag, Tag::None) || matches!(tag, Tag::Core("merge")));
+            text.as_str() == "<<" && (plain && matches!(tag, Tag::None) || matches!(tag, Tag::Core("merge")));
         if is_merge && let Some(Frame { content: Content::Map(_, key @ None), .. }) = self.open.last_mut() {
             *key = Some(Key::Merge);
             return Ok(());
         }
+        let bytes = text.len();
         let value = scalar::resolve(text, plain, tag)?;
-        self.done(anchor, Node { value, nodes: 1, bytes: text.len(), height: 0 })
+        self.done(anchor, Node { value, nodes: 1, bytes, height: 0 })
     }
 
-    pub(super) fn begin_list(&mut self, anchor: usize) -> Result<(), Fault> {
-        self.begin(anchor, Content::List(Vec::new()))
+    pub(super) fn begin_list(&mut self, style: StructureStyle, anchor: usize) -> Result<(), Fault> {
+        self.begin(style, anchor, Content::List(Vec::new()))
     }
 
-    pub(super) fn begin_map(&mut self, anchor: usize) -> Result<(), Fault> {
-        self.begin(anchor, Content::Map(Vec::new(), None))
+    pub(super) fn begin_map(&mut self, style: StructureStyle, anchor: usize) -> Result<(), Fault> {
+        self.begin(style, anchor, Content::Map(Vec::new(), None))
+    }
+
+    /// Whether the next node is outside of all brackets and braces.
+    pub(super) fn is_block(&self) -> bool {
+        self.open.last().is_none_or(|frame| frame.style == StructureStyle::Block)
     }
 
     /// The innermost list or map is finished.
@@ -105,12 +115,12 @@ impl Builder {
         self.root.unwrap_or(Value::Null)
     }
 
-    fn begin(&mut self, anchor: usize, content: Content) -> Result<(), Fault> {
+    fn begin(&mut self, style: StructureStyle, anchor: usize, content: Content) -> Result<(), Fault> {
         self.count(1)?;
         if self.open.len() >= MAX_DEPTH {
             return Err(Fault::Depth);
         }
-        self.open.push(Frame { anchor, nodes: 1, bytes: 0, height: 0, content });
+        self.open.push(Frame { style, anchor, nodes: 1, bytes: 0, height: 0, content });
         Ok(())
     }
 
