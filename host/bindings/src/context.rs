@@ -54,7 +54,10 @@ impl View<'_> {
     pub(crate) fn push<T: Send + 'static>(&mut self, value: T) -> Result<Resource<T>> {
         self.table.push(value).map_err(|error| match error {
             ResourceTableError::Full => {
-                wasmtime::format_err!("the guest holds {} handles, which is the most that it may: drop some", self.table.max_capacity())
+                wasmtime::format_err!(
+                    "the guest holds {} handles, which is the most that it may: drop some",
+                    self.table.max_capacity()
+                )
             }
             other => other.into(),
         })
@@ -73,7 +76,10 @@ impl View<'_> {
     }
 
     /// Makes a handle to what worked, or to why it did not.
-    pub(crate) fn settle<T: Send + 'static>(&mut self, result: Result<T, Error>) -> Result<Result<Resource<T>, Resource<Error>>> {
+    pub(crate) fn settle<T: Send + 'static>(
+        &mut self,
+        result: Result<T, Error>,
+    ) -> Result<Result<Resource<T>, Resource<Error>>> {
         match result {
             Ok(value) => self.push(value).map(Ok),
             Err(error) => self.fail(error).map(Err),

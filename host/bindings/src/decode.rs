@@ -238,7 +238,8 @@ mod tests {
 
     #[test]
     fn events() {
-        let show = |event: &WatchEvent| format!("{:?} {}", event.event_type, String::from_utf8_lossy(&event.object));
+        let show =
+            |event: &WatchEvent| format!("{:?} {}", event.event_type, String::from_utf8_lossy(&event.object));
         let cases: [(&[&[u8]], &[&str]); 6] = [
             (&[b"{\"type\":\"ADDED\",\"obj", b"ect\":{}}\n\n"], &["EventType::Added {}"]),
             (&[b"{\"type\":\"DELETED\",\"object\":{\"a\":1}}"], &["EventType::Deleted {\"a\":1}"]),
@@ -246,7 +247,12 @@ mod tests {
                 &[b"{\"type\":\"ERROR\",\"object\":{}}\n{\"type\":\"ADDED\",\"object\":{}}\n"],
                 &["EventType::Error {}"],
             ),
-            (&[b"{\"type\":\"ADDED\"}\n"], &["protocol: line 1 of the watch is not an event: it must have one `type` (a string) and one `object` (an object)"]),
+            (
+                &[b"{\"type\":\"ADDED\"}\n"],
+                &[
+                    "protocol: line 1 of the watch is not an event: it must have one `type` (a string) and one `object` (an object)",
+                ],
+            ),
             (&[b"{}{}\n"], &["protocol: line 1 of the stream is not one JSON object (column 3)"]),
             (&[b""], &[]),
         ];
@@ -261,6 +267,9 @@ mod tests {
         assert_eq!(lines, ["a", "b", "", "c"]);
         let objects = decode::<JsonObjects>(&[b"{\"a\":1}\n\n{", b"}\n[]\n"], String::clone);
         assert_eq!(objects[..2], ["{\"a\":1}", "{}"]);
-        assert!(objects[2].starts_with("protocol: line 4 of the stream is not one JSON object"), "{objects:?}");
+        assert!(
+            objects[2].starts_with("protocol: line 4 of the stream is not one JSON object"),
+            "{objects:?}"
+        );
     }
 }

@@ -33,7 +33,7 @@ impl Host for View<'_> {
     }
 
     async fn for_kube_config(&mut self, document: String, context: Option<String>) -> Outcome {
-        self.connect(Choice::ForKubeConfig { document, context }).await
+        self.connect(Choice::ForKubeConfig { document: document.into_bytes(), context }).await
     }
 
     async fn kubectl_proxy(&mut self, url: Option<String>) -> Outcome {

@@ -22,14 +22,19 @@ mod poll;
 mod request;
 mod response;
 mod streams;
-#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from wit/, which documents every item")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated from wit/, which documents every item"
+)]
 mod wit;
 
 pub use client::Client;
 pub use context::{Context, MAX_HANDLES, TidegateView, View, add_to_linker};
+pub use outgoing::OutgoingBody;
 pub use pending::Pending;
 pub use poll::Pollable;
-pub use outgoing::OutgoingBody;
 pub use request::Request;
 pub use response::Response;
 pub use streams::{ByteStream, EventStream, JsonStream, LineStream};

@@ -37,7 +37,9 @@ impl Pending {
     /// Errors: what a transport refuses before it sends anything, `invalid-request` and `unsupported`.
     pub(crate) fn start(mut sending: BoxFuture<'static, Answer>) -> Result<Self, Error> {
         match now(std::pin::pin!(tokio::task::unconstrained(&mut sending))) {
-            Some(Err(error)) if matches!(error.code(), Code::InvalidRequest | Code::Unsupported) => Err(error),
+            Some(Err(error)) if matches!(error.code(), Code::InvalidRequest | Code::Unsupported) => {
+                Err(error)
+            }
             Some(answer) => Ok(Self { flight: Flight::new(State::Landed(answer)), abort: None }),
             None => {
                 let task = tokio::spawn(sending);

@@ -32,10 +32,8 @@ impl Pollable {
 
 impl Host for View<'_> {
     async fn poll(&mut self, pollables: Vec<Resource<Pollable>>) -> Result<Vec<u32>> {
-        let sources = pollables
-            .iter()
-            .map(|pollable| Ok(self.get(pollable)?.0.clone()))
-            .collect::<Result<Vec<_>>>()?;
+        let sources =
+            pollables.iter().map(|pollable| Ok(self.get(pollable)?.0.clone())).collect::<Result<Vec<_>>>()?;
         Ok(any_ready(&sources).await)
     }
 
@@ -88,7 +86,8 @@ async fn any_ready(sources: &[Arc<dyn Source>]) -> Vec<u32> {
     if sources.is_empty() {
         return Vec::new();
     }
-    let mut waits: Vec<Option<BoxFuture<'_, ()>>> = sources.iter().map(|source| Some(source.ready())).collect();
+    let mut waits: Vec<Option<BoxFuture<'_, ()>>> =
+        sources.iter().map(|source| Some(source.ready())).collect();
     let sweep = std::future::poll_fn(|context| {
         if sweep(&mut waits, context) == 0 {
             return Poll::Pending;
@@ -141,7 +140,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn poll_tells_all_that_are_ready_in_order() {
-        let cases: [(&[u64], &[u32]); 4] = [(&[], &[]), (&[5], &[0]), (&[9, 5, 5, 7], &[1, 2]), (&[0, 900, 0], &[0, 2])];
+        let cases: [(&[u64], &[u32]); 4] =
+            [(&[], &[]), (&[5], &[0]), (&[9, 5, 5, 7], &[1, 2]), (&[0, 900, 0], &[0, 2])];
         for (timers, expected) in cases {
             let sources: Vec<_> = timers.iter().map(|&milliseconds| timer(milliseconds)).collect();
             assert_eq!(any_ready(&sources).await, expected, "{timers:?}");
@@ -156,7 +156,8 @@ mod tests {
 
     #[tokio::test]
     async fn ten_thousand_are_polled_past_the_executors_budget() {
-        let sources: Vec<_> = (0..10_000).map(|index| timer(if index % 2 == 0 { 0 } else { 3_600_000 })).collect();
+        let sources: Vec<_> =
+            (0..10_000).map(|index| timer(if index % 2 == 0 { 0 } else { 3_600_000 })).collect();
         tokio::time::sleep(Duration::from_millis(2)).await;
         assert_eq!(any_ready(&sources).await.len(), 5_000);
     }

@@ -69,7 +69,8 @@ impl Request {
         }
         let Some(body) = self.body else { return Ok((self.charged(), None)) };
         if mode == Mode::Send {
-            let text = "a streamed body is written after `start`: `send` would wait for a body that cannot come";
+            let text =
+                "a streamed body is written after `start`: `send` would wait for a body that cannot come";
             return Err(Error::new(Code::InvalidRequest, text));
         }
         body.started.store(true, Ordering::Relaxed);

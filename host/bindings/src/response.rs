@@ -145,7 +145,8 @@ mod tests {
             (b"\"\xff\"", "the body is not UTF-8 (after 1 bytes)"),
         ];
         for (body, expected) in cases {
-            let shown = json(Bytes::copy_from_slice(body)).map(|_| "ok".to_owned()).unwrap_or_else(|e| e.report());
+            let shown =
+                json(Bytes::copy_from_slice(body)).map(|_| "ok".to_owned()).unwrap_or_else(|e| e.report());
             assert_eq!(shown, expected, "{}", String::from_utf8_lossy(&body[..body.len().min(20)]));
         }
     }

@@ -11,12 +11,12 @@ use tokio::sync::Mutex;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
+use crate::View;
 use crate::decode::{Bytes, Decode, Events, JsonObjects, Lines};
 use crate::poll::{Pollable, Source, soon};
 use crate::wit::tidegate::host::types::{
     HostByteStream, HostEventStream, HostJsonStream, HostLineStream, WatchEvent,
 };
-use crate::View;
 
 /// The body as it arrives.
 pub type ByteStream = Stream<Bytes>;

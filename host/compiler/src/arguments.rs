@@ -20,9 +20,12 @@ impl Arguments {
                 "--settings" => settings = Some(value()?),
                 "--memory-limit" => {
                     let value = value()?;
-                    memory_limit = value.parse().map_err(|_| format!("--memory-limit takes bytes, not `{value}`"))?;
+                    memory_limit =
+                        value.parse().map_err(|_| format!("--memory-limit takes bytes, not `{value}`"))?;
                 }
-                _ => return Err(format!("unknown argument `{flag}`; tidegate-compile is started by tidegate")),
+                _ => {
+                    return Err(format!("unknown argument `{flag}`; tidegate-compile is started by tidegate"));
+                }
             }
         }
         let settings = settings.ok_or("--settings is missing; tidegate-compile is started by tidegate")?;

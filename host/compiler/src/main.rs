@@ -45,11 +45,17 @@ fn main() -> ExitCode {
 
 fn compile() -> Result<(), String> {
     let mut component = Vec::new();
-    io::stdin().lock().read_to_end(&mut component).map_err(|error| format!("cannot read the component: {error}"))?;
+    io::stdin()
+        .lock()
+        .read_to_end(&mut component)
+        .map_err(|error| format!("cannot read the component: {error}"))?;
     let engine = Engine::new(&settings::config()).map_err(|error| format!("{error:#}"))?;
     let artifact = engine.precompile_component(&component).map_err(|error| format!("{error:#}"))?;
     let mut stdout = io::stdout().lock();
-    stdout.write_all(&artifact).and_then(|()| stdout.flush()).map_err(|error| format!("cannot write the machine code: {error}"))
+    stdout
+        .write_all(&artifact)
+        .and_then(|()| stdout.flush())
+        .map_err(|error| format!("cannot write the machine code: {error}"))
 }
 
 /// Caps the address space of this process. An allocation past it aborts, which tidegate reports as such.

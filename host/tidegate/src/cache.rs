@@ -29,7 +29,8 @@ pub(crate) struct Key(String);
 
 impl Key {
     pub(crate) fn of(component: &[u8]) -> Self {
-        let digest = digest(&SHA256, &[digest(&SHA256, component).as_ref(), fingerprint().as_bytes()].concat());
+        let digest =
+            digest(&SHA256, &[digest(&SHA256, component).as_ref(), fingerprint().as_bytes()].concat());
         let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         Self(format!("{hex}.tidegate"))
     }
@@ -62,13 +63,7 @@ impl Store {
     }
 
     /// Writes an entry, or tells why it cannot.
-    pub(crate) fn save(
-        &self,
-        host: &HostAuthority,
-        key: &Key,
-        artifact: &Artifact,
-        tell: &dyn Fn(Progress),
-    ) {
+    pub(crate) fn save(&self, host: &HostAuthority, key: &Key, artifact: &Artifact, tell: &dyn Fn(Progress)) {
         let Some(folder) = self.open(host, tell) else { return };
         // What was there and could not be trusted must not be in the way: it may be a link, or someone else's.
         let written = folder.remove(&key.0).and_then(|()| folder.write(&key.0, &artifact.encoded()));
@@ -102,7 +97,10 @@ impl Artifact {
     /// Loads the code.
     ///
     /// Errors: it was made for another engine.
-    #[allow(unsafe_code, reason = "loading machine code is what makes a start take a millisecond instead of seconds")]
+    #[allow(
+        unsafe_code,
+        reason = "loading machine code is what makes a start take a millisecond instead of seconds"
+    )]
     pub(crate) fn component(&self, engine: &Engine) -> wasmtime::Result<Component> {
         // SAFETY: `deserialize` runs whatever code it is given, so the code must be what wasmtime's compiler made of a component.
         // There are two ways to an `Artifact`. `compiled` takes what our own compiler wrote to a pipe that nobody else holds.

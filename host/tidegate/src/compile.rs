@@ -51,7 +51,9 @@ impl Compiler {
         let code = match timeout(DEADLINE, converse(child, component)).await {
             Ok(Ok(said)) => said.code(name)?,
             Ok(Err(error)) => return Err(died(name, &error.to_string())),
-            Err(_) => return Err(LoadError::CompilerSlow { name: name.to_owned(), seconds: DEADLINE.as_secs() }),
+            Err(_) => {
+                return Err(LoadError::CompilerSlow { name: name.to_owned(), seconds: DEADLINE.as_secs() });
+            }
         };
         engine.tell(&Progress::Compiled { name: name.to_owned(), elapsed: started.elapsed() });
         Ok(Artifact::compiled(code))
@@ -65,7 +67,8 @@ impl Compiler {
             .inherit_only(Some(&[]))
             .stdin(Stdio::Piped);
         command.spawn().map_err(|error| {
-            let source = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            let source =
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             LoadError::NoCompiler {
                 name: name.to_owned(),
                 program: self.program.clone(),

@@ -63,7 +63,9 @@ impl Trap {
             Some(Code::UnreachableCodeReached) => {
                 "the guest panicked or reached code that it calls unreachable".to_owned()
             }
-            Some(Code::StackOverflow) => "the guest's call stack is exhausted: it recurses too deeply".to_owned(),
+            Some(Code::StackOverflow) => {
+                "the guest's call stack is exhausted: it recurses too deeply".to_owned()
+            }
             Some(code) => format!("the guest trapped: {code}"),
             None => format!("the guest was stopped: {}", error.root_cause()),
         };
@@ -126,7 +128,9 @@ impl fmt::Display for Frame {
 fn demangled(name: &str) -> String {
     let plain: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
     match plain.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => path.to_owned(),
+        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            path.to_owned()
+        }
         _ => plain,
     }
 }

@@ -15,7 +15,9 @@ pub enum Error {
         detail: String,
     },
     /// There is no folder for compiled components.
-    #[error("there is no place for the cache of compiled components: neither XDG_CACHE_HOME nor HOME is an absolute path")]
+    #[error(
+        "there is no place for the cache of compiled components: neither XDG_CACHE_HOME nor HOME is an absolute path"
+    )]
     NoCacheFolder,
 }
 
@@ -55,7 +57,9 @@ pub enum LoadError {
         name: String,
     },
     /// It is machine code, which nobody can check.
-    #[error("{name} is compiled already: machine code is never taken from a file, since nothing could keep it in the sandbox")]
+    #[error(
+        "{name} is compiled already: machine code is never taken from a file, since nothing could keep it in the sandbox"
+    )]
     Precompiled {
         /// The script.
         name: String,
@@ -144,7 +148,9 @@ impl LoadError {
             LoadError::CoreModule { .. } => {
                 "build for wasm32-wasip2, or make a component of it with `wasm-tools component new`"
             }
-            LoadError::Precompiled { .. } => "give the `.wasm` component; tidegate compiles and caches it itself",
+            LoadError::Precompiled { .. } => {
+                "give the `.wasm` component; tidegate compiles and caches it itself"
+            }
             LoadError::Invalid { .. } => {
                 "build or download it again; `wasm-tools validate` says where it is damaged"
             }
@@ -163,7 +169,9 @@ impl LoadError {
             LoadError::CompilerDied { .. } => {
                 "if it ran out of memory, raise its limit with EngineBuilder::compiler_memory, or compile a smaller component"
             }
-            LoadError::CompilerSlow { .. } => "compile a smaller component, or one built with fewer inlined functions",
+            LoadError::CompilerSlow { .. } => {
+                "compile a smaller component, or one built with fewer inlined functions"
+            }
             LoadError::Unloadable { .. } => "install tidegate and tidegate-compile of the same version",
         })
     }

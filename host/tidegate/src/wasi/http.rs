@@ -109,7 +109,8 @@ async fn send(
         .await
         .map(|response| (response, ended.is_some()))
     };
-    let (response, ended) = timeout(deadlines.head, head).await.map_err(|_| Error::ConnectionReadTimeout)??;
+    let (response, ended) =
+        timeout(deadlines.head, head).await.map_err(|_| Error::ConnectionReadTimeout)??;
     let driver: Driver = Box::new(async move { if ended { Ok(()) } else { Ok(connection.await?) } });
     let silence = deadlines.silence;
     Ok((response.map(|body| Silenced::new(body, silence).boxed_unsync()), driver))
@@ -150,7 +151,10 @@ async fn connect(reach: &Reach, endpoint: &Endpoint, tls: bool) -> Result<Box<dy
 }
 
 /// The addresses were judged, so the addresses are dialled, one after the other.
-#[allow(clippy::disallowed_methods, reason = "the guest's own connection, to addresses that `--wasi-net` grants")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the guest's own connection, to addresses that `--wasi-net` grants"
+)]
 async fn dial(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for address in addresses {

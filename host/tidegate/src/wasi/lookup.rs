@@ -7,14 +7,19 @@ use std::vec;
 use tokio::task::JoinHandle;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
-use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddress, Network};
-use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
+use wasmtime_wasi::p2::{DynPollable, Network, Pollable, subscribe};
 
 use super::net::{Reach, Refused};
 use crate::guest::Guest;
 use wit::wasi::sockets::ip_name_lookup::{Host, HostResolveAddressStream};
+use wit::wasi::sockets::network::{ErrorCode, IpAddress};
 
-#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from WASI, which documents every item")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated from WASI, which documents every item"
+)]
 mod wit {
     wasmtime::component::bindgen!({
         inline: "
@@ -76,15 +81,17 @@ mod wit {
             }
         ",
         imports: { default: trappable },
+        require_store_data_send: true,
         with: {
             "wasi:io/poll": wasmtime_wasi::p2::bindings::io::poll,
-            "wasi:sockets/network": wasmtime_wasi::p2::bindings::sockets::network,
+            "wasi:sockets/network.network": wasmtime_wasi::p2::Network,
             "wasi:sockets/ip-name-lookup.resolve-address-stream": super::Addresses,
         },
     });
 }
 
 /// A look-up and what it gave.
+#[allow(unreachable_pub, reason = "the generated module exports it once more")]
 pub enum Addresses {
     /// It goes on.
     Running(JoinHandle<Result<Vec<IpAddr>, Refused>>),
@@ -107,6 +114,13 @@ impl Pollable for Addresses {
             let resolved = task.await.unwrap_or(Err(Refused::NotFound));
             *self = Addresses::Done(resolved.map(Vec::into_iter).map_err(code));
         }
+    }
+}
+
+fn address(address: IpAddr) -> IpAddress {
+    match address {
+        IpAddr::V4(address) => IpAddress::Ipv4(address.octets().into()),
+        IpAddr::V6(address) => IpAddress::Ipv6(address.segments().into()),
     }
 }
 
@@ -156,7 +170,7 @@ impl HostResolveAddressStream for Lookup<'_> {
     ) -> Result<Result<Option<IpAddress>, ErrorCode>> {
         Ok(match self.table.get_mut(&addresses)? {
             Addresses::Running(_) => Err(ErrorCode::WouldBlock),
-            Addresses::Done(Ok(rest)) => Ok(rest.next().map(Into::into)),
+            Addresses::Done(Ok(rest)) => Ok(rest.next().map(address)),
             Addresses::Done(Err(code)) => Err(*code),
         })
     }

@@ -62,9 +62,13 @@ fn is_empty(grants: &WasiGrants) -> bool {
 }
 
 /// The given variables, else those of this process, as far as they are text: WASI has no others.
-#[allow(clippy::disallowed_methods, reason = "a pattern such as AWS_* can only be granted by going through what there is")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a pattern such as AWS_* can only be granted by going through what there is"
+)]
 fn variables_of(given: Option<&[(OsString, OsString)]>) -> Vec<(String, String)> {
-    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     match given {
         Some(given) => given.iter().cloned().filter_map(text).collect(),
         None => std::env::vars_os().filter_map(text).collect(),

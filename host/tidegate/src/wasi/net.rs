@@ -77,7 +77,8 @@ impl Reach {
         let resolved = resolve(endpoint.host(), endpoint.port()).await.map_err(|_| Refused::NotFound)?;
         let mut admitted = Vec::new();
         for address in resolved {
-            if policy.grants.admits_address(endpoint, address).is_ok() && !policy.is_protected(address).await {
+            if policy.grants.admits_address(endpoint, address).is_ok() && !policy.is_protected(address).await
+            {
                 admitted.push(address);
             }
         }
@@ -156,6 +157,8 @@ async fn resolve(host: &Host, port: u16) -> io::Result<Vec<SocketAddr>> {
     let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
     match host {
         Host::Address(address) => Ok(vec![SocketAddr::new(*address, port)]),
-        Host::Name(name) => Ok(tokio::net::lookup_host((name.as_str(), port)).await?.map(canonical).collect()),
+        Host::Name(name) => {
+            Ok(tokio::net::lookup_host((name.as_str(), port)).await?.map(canonical).collect())
+        }
     }
 }

@@ -62,7 +62,7 @@ fn kubeconfig_names(
     let config = document.into_config();
     paths.extend(config.files());
     for cluster in config.clusters().values() {
-        endpoints.push(cluster.server.as_deref().and_then(of_url));
+        endpoints.push(of_url(&cluster.server));
     }
 }
 
@@ -72,7 +72,10 @@ fn files_that_transports_may_read(authority: &Authority) -> Vec<PathBuf> {
     roots.iter().map(|root| root.real()).filter(|path| is_file(path)).map(Path::to_owned).collect()
 }
 
-#[allow(clippy::disallowed_methods, reason = "looks at the kind of a path that a flag names, and opens nothing")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "looks at the kind of a path that a flag names, and opens nothing"
+)]
 fn is_file(path: &Path) -> bool {
     path.is_file()
 }
