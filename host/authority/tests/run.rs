@@ -189,7 +189,7 @@ async fn dropping_a_child_ends_its_whole_group_and_reaps_it() {
     assert_eq!(child.id(), Some(leader as u32));
     drop(child);
     let deadline = Instant::now() + Duration::from_secs(5);
-    while !(ended(grandchild) && !exists(leader)) {
+    while !ended(grandchild) || exists(leader) {
         assert!(Instant::now() < deadline, "grandchild {grandchild} or leader {leader} is still there");
         // A child of anyone is what wakes tokio's reaper.
         tokio::time::sleep(Duration::from_millis(10)).await;
