@@ -3,6 +3,7 @@
 //! What is sent is what was checked: nothing is re-encoded, so a guest's path must already be a URI path (RFC 3986). The
 //! API server decodes a path once before it routes, and this module judges that decoded form: `%2e%2e` is `..`, and `%2F`
 //! is a separator, as it is for the server. `%252e` decodes to the text `%2e` and stays that text, for the server too.
+//! In a query, encoded control bytes are data (an exec command's arguments, say) and pass.
 
 use std::fmt;
 

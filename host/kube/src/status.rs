@@ -1,6 +1,7 @@
 //! What went wrong, in the API server's words.
 
 mod kubectl;
+mod protobuf;
 mod reason;
 mod response;
 
@@ -24,7 +25,7 @@ pub struct Status {
     pub reason: String,
     /// A sentence for people. Never empty.
     pub message: String,
-    /// `details` as JSON (an object), exactly as the server sent it.
+    /// `details` as JSON (an object): exactly as the server sent it, or made from its protobuf.
     pub details: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::protobuf;
 use super::reason::{message_for, reason_for};
 use super::{MAX_DETAILS, MAX_MESSAGE, Status};
 use crate::text;
@@ -22,7 +23,7 @@ struct Wire<'a> {
     details: Option<&'a RawValue>,
 }
 
-/// Reads a response that is no success, whatever it is: a `Status`, HTML from a proxy, half a JSON document, nothing.
+/// Reads a response that is no success, whatever it is: a `Status` (JSON or protobuf), HTML from a proxy, half a JSON document, nothing.
 ///
 /// The HTTP code counts, not the body's. Where the body is no `Status`, `reason` and `message` come from the code, and what
 /// text there is (not HTML) is added. Never fails.
@@ -41,19 +42,29 @@ pub fn from_response(code: u16, content_type: Option<&str>, body: &[u8]) -> Stat
 }
 
 fn from_status_object(code: u16, body: &[u8]) -> Option<Status> {
-    let wire: Wire<'_> = serde_json::from_slice(body).ok()?;
-    if wire.kind.as_deref() != Some("Status") {
-        return None;
-    }
-    let reason = string(wire.reason).map(|r| text::for_people(&r, 256)).filter(|r| !r.is_empty());
-    let message = string(wire.message).map(|m| text::for_people(&m, MAX_MESSAGE)).filter(|m| !m.is_empty());
-    let details = wire.details.map(RawValue::get).filter(|d| d.starts_with('{') && d.len() <= MAX_DETAILS);
+    let (reason, message, details) = match protobuf::read(body) {
+        Some(wire) => (Some(wire.reason), Some(wire.message), wire.details),
+        None => from_json(body)?,
+    };
+    let reason = reason.map(|r| text::for_people(&r, 256)).filter(|r| !r.is_empty());
+    let message = message.map(|m| text::for_people(&m, MAX_MESSAGE)).filter(|m| !m.is_empty());
     Some(Status {
         code,
         reason: reason.unwrap_or_else(|| reason_for(code).to_owned()),
         message: message.unwrap_or_else(|| message_for(code)),
-        details: details.map(str::to_owned),
+        details: details.filter(|d| d.len() <= MAX_DETAILS),
     })
+}
+
+type Fields = (Option<String>, Option<String>, Option<String>);
+
+fn from_json(body: &[u8]) -> Option<Fields> {
+    let wire: Wire<'_> = serde_json::from_slice(body).ok()?;
+    if wire.kind.as_deref() != Some("Status") {
+        return None;
+    }
+    let details = wire.details.map(RawValue::get).filter(|d| d.starts_with('{') && d.len() <= MAX_DETAILS);
+    Some((string(wire.reason), string(wire.message), details.map(str::to_owned)))
 }
 
 fn string(raw: Option<&RawValue>) -> Option<String> {
@@ -114,6 +125,16 @@ mod tests {
             };
             assert_eq!(status, expected, "{body}");
         }
+    }
+
+    #[test]
+    fn a_protobuf_status_is_taken_over() {
+        let body = b"k8s\0\x0a\x0c\x0a\x02v1\x12\x06Status\x12\x10\x1a\x04gone\x22\x08NotFound";
+        let status = from_response(404, Some("application/vnd.kubernetes.protobuf"), body);
+        assert_eq!(
+            (status.reason.as_str(), status.message.as_str(), status.details),
+            ("NotFound", "gone", None)
+        );
     }
 
     #[test]
