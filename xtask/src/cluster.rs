@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use tidegate_cluster::{Cluster, Options, Tools};
+use tidegate_cluster::{AuthKind, Cluster, Detached, Options, Tools};
 
 use crate::say::Failure;
 
@@ -11,18 +11,25 @@ pub(crate) fn run(words: &[&str]) -> Result<ExitCode, Failure> {
     match words {
         ["up"] => up(1),
         ["up", nodes] => up(nodes.parse().map_err(|_| Failure::usage(format!("{nodes} is no number of nodes")))?),
-        ["down"] => Ok(Cluster::stop_detached().map(|()| ExitCode::SUCCESS)?),
+        ["down"] => {
+            running()?.stop()?;
+            Ok(ExitCode::SUCCESS)
+        }
         ["kubeconfig"] => {
-            println!("{}", Cluster::detached_kubeconfig()?.display());
+            println!("{}", running()?.kubeconfig(AuthKind::Token).display());
             Ok(ExitCode::SUCCESS)
         }
         _ => Err(Failure::usage("cargo xtask cluster up [NODES] | down | kubeconfig".into())),
     }
 }
 
-fn up(nodes: usize) -> Result<ExitCode, Failure> {
+fn running() -> Result<Detached, Failure> {
+    Detached::find()?.ok_or_else(|| Failure::usage("no cluster runs; start one with `cargo xtask cluster up`".into()))
+}
+
+fn up(nodes: u16) -> Result<ExitCode, Failure> {
     let tools = Tools::ensure(&mut |line| eprintln!("  {line}"))?;
-    let kubeconfig = Cluster::start_detached(&tools, Options::everything().nodes(nodes))?;
-    println!("export KUBECONFIG={}", kubeconfig.display());
+    let cluster = Cluster::start_detached(&tools, Options::everything().nodes(nodes))?;
+    println!("export KUBECONFIG={}", cluster.kubeconfig(AuthKind::Token).display());
     Ok(ExitCode::SUCCESS)
 }

@@ -34,7 +34,7 @@ pub(crate) fn real() -> Result<ExitCode, Failure> {
     let tools = Tools::ensure(&mut |line| eprintln!("  {line}"))?;
     say::step("starting a real control plane");
     let cluster = Cluster::start(&tools, Options::everything())?;
-    let kubeconfig = cluster.kubeconfig(AuthKind::Token)?;
+    let kubeconfig = cluster.kubeconfig(AuthKind::Token);
     let mut deployment = cluster.kubectl();
     deployment.args(["create", "deployment", "hello", "--image=hello", "--replicas=4"]);
     say::run(&mut deployment)?;

@@ -1,6 +1,5 @@
 //! `tidegate run`.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -46,7 +45,7 @@ async fn guest(flags: RunFlags) -> ExitCode {
         };
         let observer = Arc::new(ToStderr::new(&flags.output));
         let options = flags.connect.options(&user_agent(&script), observer);
-        let run = script.run().grants(grants).options(options).arguments(&flags.arguments).start();
+        let run = script.run().grants(grants).options(options).arguments(flags.arguments).start();
         match run.await {
             Ok(outcome) => ended_with(outcome.ending, &flags.output),
             Err(error) => could_not_start(&error, error.cure()),
@@ -93,10 +92,4 @@ fn ended_with(ending: Ending, output: &OutputFlags) -> ExitCode {
 fn could_not_start(error: &dyn std::error::Error, cure: Option<&str>) -> ExitCode {
     report::error(error, cure);
     ExitCode::from(COULD_NOT_START)
-}
-
-/// The program of that name beside this one.
-pub(crate) fn beside(name: &str) -> Option<std::path::PathBuf> {
-    let own = std::env::current_exe().ok()?;
-    own.parent().map(|folder: &Path| folder.join(name))
 }

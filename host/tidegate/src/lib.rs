@@ -29,6 +29,7 @@
 mod cache;
 mod compile;
 mod component;
+mod diagnose;
 mod ending;
 mod engine;
 mod error;
@@ -44,10 +45,11 @@ mod settings;
 mod stdio;
 mod wasi;
 
+pub use diagnose::diagnose;
 pub use ending::{Ending, Frame, Outcome, Trap};
 pub use engine::{Allocator, Cache, Engine, EngineBuilder, Pooling};
 pub use error::{Error, LoadError, RunError};
-pub use host::{environment, working_folder};
+pub use host::{become_program, environment, executable, working_folder};
 pub use inspect::Interfaces;
 pub use progress::Progress;
 pub use run::RunBuilder;

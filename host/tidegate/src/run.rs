@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tidegate_authority::Authority;
 use tidegate_bindings::Context;
 use tidegate_grants::Grants;
 use tidegate_transport::Options;
@@ -15,6 +14,7 @@ use wasmtime_wasi::I32Exit;
 use crate::ending::{Ending, Outcome, Trap};
 use crate::error::RunError;
 use crate::guest::Guest;
+use crate::host;
 use crate::script::Script;
 use crate::stdio::{Input, Output, Stream};
 use crate::wasi;
@@ -158,7 +158,7 @@ impl RunBuilder {
     fn store(self) -> Result<Store<Guest>, RunError> {
         let options = Arc::new(self.options.ok_or(RunError::NoUserAgent)?);
         let engine = &self.script.0.engine.0;
-        let mut authority = Authority::from_ambient(self.grants);
+        let mut authority = host::authority(self.grants);
         if let Some(variables) = &self.environment {
             authority = authority.with_environment(variables.clone());
         }

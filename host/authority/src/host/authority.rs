@@ -72,6 +72,14 @@ impl HostAuthority {
         Command::new(program, self.environment.clone())
     }
 
+    /// Replaces this process by another program, which keeps its streams, environment and process id; returns only where that did
+    /// not work.
+    #[cfg(unix)]
+    pub fn become_program<S: AsRef<OsStr>>(&self, program: &Path, arguments: impl IntoIterator<Item = S>) -> io::Error {
+        use std::os::unix::process::CommandExt as _;
+        std::process::Command::new(program).args(arguments).exec()
+    }
+
     /// Listens for TCP connections on a loopback address; port 0 chooses a free one. Errors: any other address.
     pub async fn listen(&self, address: SocketAddr) -> Result<Listener, ListenError> {
         Listener::bind(address).await

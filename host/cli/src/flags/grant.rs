@@ -15,9 +15,6 @@ const KINDS: [(Kind, &str, &str); 5] = [
     (Kind::Run, "PROGRAM,…", "Run programs; each acts with all of your rights"),
 ];
 
-/// The kinds that a script may be given to use by itself.
-const WASI: [Kind; 4] = [Kind::Read, Kind::Write, Kind::Env, Kind::Net];
-
 /// All flags that grant or deny, in the order that they were given.
 #[derive(Debug, Default)]
 pub(crate) struct GrantFlags {
@@ -61,13 +58,13 @@ impl GrantFlags {
 }
 
 impl Family {
-    fn name(self, kind: Kind) -> String {
-        let family = match self {
-            Family::Allow => "allow",
-            Family::Deny => "deny",
-            Family::Wasi => "wasi",
+    fn name(self, kind: Kind) -> &'static str {
+        let flag = match self {
+            Family::Allow => kind.flag(),
+            Family::Deny => kind.deny_flag(),
+            Family::Wasi => kind.wasi_flag().unwrap_or_default(),
         };
-        format!("{family}-{}", kind.as_str())
+        flag.trim_start_matches("--")
     }
 
     fn heading(self) -> &'static str {
@@ -98,7 +95,7 @@ fn families() -> impl Iterator<Item = (Family, Kind, &'static str)> {
     let all = |family| KINDS.iter().map(move |(kind, value, _)| (family, *kind, *value));
     all(Family::Allow)
         .chain(all(Family::Deny))
-        .chain(all(Family::Wasi).filter(|(_, kind, _)| WASI.contains(kind)))
+        .chain(all(Family::Wasi).filter(|(_, kind, _)| kind.wasi_flag().is_some()))
 }
 
 impl Args for GrantFlags {
@@ -112,7 +109,7 @@ impl Args for GrantFlags {
         families().fold(command.arg(all), |command, (family, kind, value)| {
             let name = family.name(kind);
             command.arg(
-                Arg::new(name.clone())
+                Arg::new(name)
                     .long(name)
                     .value_name(value)
                     .action(ArgAction::Append)
@@ -134,7 +131,7 @@ impl FromArgMatches for GrantFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut rules = Vec::new();
         for (family, kind, _) in families() {
-            for value in matches.get_many::<String>(&family.name(kind)).into_iter().flatten() {
+            for value in matches.get_many::<String>(family.name(kind)).into_iter().flatten() {
                 let values = (value != EVERYTHING).then(|| value.clone());
                 rules.push(Rule { family, kind, values });
             }
