@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tidegate_grants::{Denied, Grants, Kind, Missing, Need, Verdict};
+use tidegate_grants::{Denied, Endpoint, Grants, Kind, Missing, Need, Verdict};
 use tokio::time::Instant;
 
 use crate::environment::Environment;
 use crate::file::{Aliases, canonicalise};
 use crate::needs::{Approved, Needs};
-use crate::net::{Resolver, system_resolver};
+use crate::net::{GuestNet, Resolver, system_resolver};
 
 /// Turns needs into approvals. Cheap to clone; holds no open file or socket.
 #[derive(Clone)]
@@ -67,6 +67,18 @@ impl Authority {
     /// What the grants say about one need, without touching anything.
     pub fn query(&self, need: &Need) -> Verdict {
         self.inner.judge(need)
+    }
+
+    /// The guest's own way to the network, within `--wasi-net` and never to one of the `protected` endpoints.
+    pub fn guest_net(&self, protected: Vec<Endpoint>) -> GuestNet {
+        GuestNet::new(self.inner.clone(), protected)
+    }
+
+    /// The variables that the guest itself may see, by `--wasi-env`, as far as they are text: WASI has no others.
+    pub fn guest_variables(&self) -> Vec<(String, String)> {
+        let wasi = self.inner.grants.wasi();
+        let granted = |name: &String| wasi.judge(&Need::Env(name.clone())).is_granted();
+        self.inner.environment.texts().filter(|(name, _)| granted(name)).collect()
     }
 
     /// The clock for deadlines and dates.

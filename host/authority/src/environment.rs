@@ -29,6 +29,12 @@ impl Environment {
         self.variables.get(name).map(OsString::as_os_str)
     }
 
+    /// The variables whose name and value are both text.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (String, String)> {
+        let text = |text: &OsString| text.to_str().map(str::to_owned);
+        self.variables.iter().filter_map(move |(name, value)| Some((text(name)?, text(value)?)))
+    }
+
     /// What a child inherits: everything but the loader's variables, which would put other code into the program that was
     /// granted; of the rest, where `only` is given, just those.
     pub(crate) fn for_child<'a>(

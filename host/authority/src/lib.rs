@@ -29,5 +29,5 @@ pub use environment::EnvGrant;
 pub use file::{ReadError, ReadFailure, ReadGrant, Stamp};
 pub use host::{CacheError, CacheFolder, ComponentError, HostAuthority, ListenError, Listener};
 pub use needs::{Approved, Needs};
-pub use net::{ConnectError, ConnectFailure, NetGrant, TcpStream};
+pub use net::{ConnectError, ConnectFailure, GuestNet, NetGrant, TcpStream};
 pub use process::{Child, Command, Exit, RunError, RunGrant, Stdio};

@@ -107,3 +107,20 @@ fn the_systems_own_links_are_seen_through() {
         assert!(matches!(denied, Verdict::Denied { .. }), "{denied:?}");
     }
 }
+
+#[test]
+fn a_guest_sees_the_variables_that_wasi_env_grants_and_no_others() {
+    let mut builder = Grants::builder();
+    builder.allow(Kind::Env, None).unwrap().wasi(Kind::Env, Some("APP_*,LANG")).unwrap();
+    builder.deny(Kind::Env, Some("APP_SECRET")).unwrap();
+    let variables = [("APP_MODE", "x"), ("APP_SECRET", "s"), ("HOME", "/h"), ("LANG", "C")];
+    let variables = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let binary = [(OsString::from("APP_BINARY"), OsString::from_vec(vec![0xff]))];
+    let authority =
+        Authority::from_ambient(builder.build()).with_environment(variables.into_iter().chain(binary));
+    let seen = authority.guest_variables();
+    assert_eq!(
+        seen,
+        [("APP_MODE", "x"), ("LANG", "C")].map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
+}

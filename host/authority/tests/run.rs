@@ -117,6 +117,22 @@ fn a_name_covers_the_file_found_and_a_path_just_that_file() {
 }
 
 #[test]
+fn another_environment_has_programs_of_its_own() {
+    let (one, other) = (Programs::new(), Programs::new());
+    let path = one.script("kubectl", "");
+    let moved = one
+        .authority(Some("kubectl"), None)
+        .with_environment([(OsString::from("PATH"), OsString::from(other.folder.path()))]);
+    assert!(
+        moved.approve(&Needs::new().run(path.to_str().unwrap())).is_err(),
+        "that file was found over another PATH"
+    );
+    let error =
+        moved.approve(&Needs::new().run("kubectl")).unwrap().run("kubectl").unwrap().program().unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+}
+
+#[test]
 fn a_denial_covers_what_a_name_or_link_leads_to() {
     let programs = Programs::new();
     let real = programs.script("kubectl-1.36", "");

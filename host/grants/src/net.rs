@@ -71,20 +71,37 @@ impl NetPattern {
 
     /// Whether the pattern is a name or wildcard that covers this name.
     pub(crate) fn matches_name(&self, name: &str, port: u16) -> bool {
-        let host = match &self.host {
-            HostPattern::Name(own) => own == name,
-            HostPattern::Beneath(suffix) => {
-                name.strip_suffix(suffix.as_str()).is_some_and(|head| head.len() > 1 && head.ends_with('.'))
-            }
-            HostPattern::Network(_) => false,
-        };
-        host && self.covers_port(port)
+        self.covers_name(name) && self.covers_port(port)
+    }
+
+    /// Whether the pattern covers this host for some port.
+    pub(crate) fn matches_host(&self, host: &Host) -> bool {
+        match (&self.host, host) {
+            (HostPattern::Network(network), Host::Address(address)) => network.contains(*address),
+            (_, Host::Name(name)) => self.covers_name(name),
+            (_, Host::Address(_)) => false,
+        }
+    }
+
+    /// Whether the pattern names no port.
+    pub(crate) fn is_every_port(&self) -> bool {
+        self.port.is_none()
     }
 
     /// Whether the pattern is an address or network that covers this address.
     pub(crate) fn matches_address(&self, address: IpAddr, port: u16) -> bool {
         matches!(&self.host, HostPattern::Network(network) if network.contains(address))
             && self.covers_port(port)
+    }
+
+    fn covers_name(&self, name: &str) -> bool {
+        match &self.host {
+            HostPattern::Name(own) => own == name,
+            HostPattern::Beneath(suffix) => {
+                name.strip_suffix(suffix.as_str()).is_some_and(|head| head.len() > 1 && head.ends_with('.'))
+            }
+            HostPattern::Network(_) => false,
+        }
     }
 
     fn covers_port(&self, port: u16) -> bool {

@@ -77,7 +77,7 @@ impl RunPattern {
             Program::Name(name) => OsStr::new(name),
             Program::Path(path) => path.as_os_str(),
         };
-        Self { program: self.program.clone(), found: find(wanted).or_else(|| self.found.clone()) }
+        Self { program: self.program.clone(), found: find(wanted) }
     }
 
     /// As a grant: whether the program, a name or an absolute path, may be started.

@@ -260,6 +260,19 @@ impl Layers {
         Ok(())
     }
 
+    /// Whether each layer grants the host for some port, and none denies it for all.
+    pub(crate) fn admits_host(&self, host: &Host) -> bool {
+        self.0.iter().all(|layer| {
+            let allowed = layer.allow.net.find(|pattern| pattern.matches_host(host)).is_some();
+            let denied = layer
+                .deny
+                .net
+                .find(|pattern| pattern.is_every_port() && pattern.matches_host(host))
+                .is_some();
+            allowed && !denied
+        })
+    }
+
     pub(crate) fn canonicalised(&self, canonicalise: &dyn Fn(&Path) -> Option<PathBuf>) -> Self {
         let rules = |rules: &Rules| Rules {
             read: rules.read.map(|root| root.canonicalised(canonicalise)),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::address::AddressRefused;
 use crate::denied::Verdict;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Host};
 use crate::need::{Kind, Need};
 use crate::path::Root;
 use crate::rules::Layers;
@@ -52,6 +52,11 @@ impl WasiGrants {
     /// As [`Grants::admits_address`](crate::Grants::admits_address), for the guest's own sockets and requests.
     pub fn admits_address(&self, endpoint: &Endpoint, address: SocketAddr) -> Result<(), AddressRefused> {
         self.layers.admits_address(endpoint, address)
+    }
+
+    /// Whether a name may be looked up: it is granted for one port at least. What is then dialled is judged with its port.
+    pub fn admits_host(&self, host: &Host) -> bool {
+        self.layers.admits_host(host)
     }
 
     /// Whether the flag of this kind was given without a value.

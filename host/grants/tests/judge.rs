@@ -289,3 +289,22 @@ fn a_guests_root_folder_never_holds_what_is_protected() {
         assert_eq!(grants(flags).wasi().preopens(&protected).0.len(), opened, "{flags}");
     }
 }
+
+#[test]
+fn a_guest_may_look_up_what_it_may_reach_on_some_port() {
+    for (flags, host, admitted) in [
+        ("--wasi-net=a.corp:6443", "a.corp", true),
+        ("--wasi-net=*.corp", "a.corp", true),
+        ("--wasi-net=*.corp", "corp", false),
+        ("--wasi-net", "any.org", true),
+        ("--allow-net", "any.org", false),
+        ("--wasi-net --deny-net=a.corp", "a.corp", false),
+        ("--wasi-net --deny-net=a.corp:80", "a.corp", true),
+        ("--wasi-net --deny-net", "a.corp", false),
+        ("--wasi-net=10.0.0.0/8:443", "10.1.1.1", true),
+        ("--wasi-net=10.0.0.0/8", "a.corp", false),
+    ] {
+        let host = tidegate_grants::Host::parse(host).unwrap();
+        assert_eq!(grants(flags).wasi().admits_host(&host), admitted, "{flags}: {host}");
+    }
+}

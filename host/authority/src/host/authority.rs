@@ -75,7 +75,11 @@ impl HostAuthority {
     /// Replaces this process by another program, which keeps its streams, environment and process id; returns only where that did
     /// not work.
     #[cfg(unix)]
-    pub fn become_program<S: AsRef<OsStr>>(&self, program: &Path, arguments: impl IntoIterator<Item = S>) -> io::Error {
+    pub fn become_program<S: AsRef<OsStr>>(
+        &self,
+        program: &Path,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> io::Error {
         use std::os::unix::process::CommandExt as _;
         std::process::Command::new(program).args(arguments).exec()
     }

@@ -24,6 +24,8 @@ pub enum ConnectFailure {
     Resolve(io::Error),
     /// The name exists and has no address.
     NoAddress,
+    /// The guest's own flag, `--wasi-net`, does not cover the endpoint or any address that it has, or a transport uses it.
+    NotTheGuests,
     /// Every address that the name has may not be dialled; never empty.
     Refused(Vec<AddressRefused>),
     /// No checked address could be dialled; each with its own error; never empty.
@@ -52,7 +54,7 @@ impl ConnectError {
 
     /// Whether grants are what is in the way: see [`ConnectError::missing`].
     pub fn is_refused(&self) -> bool {
-        matches!(self.failure, ConnectFailure::Refused(_))
+        matches!(self.failure, ConnectFailure::Refused(_) | ConnectFailure::NotTheGuests)
     }
 
     /// The flags that would admit the refused addresses; empty where nothing was refused or a deny flag is in the way.
@@ -74,6 +76,7 @@ impl fmt::Display for ConnectError {
         match &self.failure {
             ConnectFailure::Resolve(_) => f.write_str(": the name cannot be resolved"),
             ConnectFailure::NoAddress => f.write_str(": the name has no address"),
+            ConnectFailure::NotTheGuests => f.write_str(": --wasi-net does not let the guest go there"),
             ConnectFailure::Refused(refused) => {
                 let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
                 write!(f, ": {}", refused.join("; "))

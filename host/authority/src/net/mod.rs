@@ -3,6 +3,7 @@
 mod dial;
 mod error;
 mod grant;
+mod guest;
 mod resolve;
 mod stream;
 #[cfg(test)]
@@ -10,5 +11,6 @@ mod tests;
 
 pub use error::{ConnectError, ConnectFailure};
 pub use grant::NetGrant;
+pub use guest::GuestNet;
 pub(crate) use resolve::{Resolver, system_resolver};
 pub use stream::TcpStream;

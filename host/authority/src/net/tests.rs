@@ -161,3 +161,37 @@ async fn silent() -> (TcpListener, SocketAddr, Vec<tokio::task::JoinHandle<()>>)
     tokio::time::sleep(Duration::from_millis(100)).await;
     (listener, address, held)
 }
+
+#[tokio::test]
+async fn a_guest_reaches_what_wasi_net_grants_and_never_a_transports_endpoint() {
+    let (api, api_address) = listener().await;
+    let port = api_address.port();
+    let open = TcpListener::bind(("127.0.0.5", port)).await.unwrap();
+    let open_address = open.local_addr().unwrap();
+    let resolver: Resolver = Arc::new(move |name, _| {
+        Box::pin(async move {
+            Ok(if name == "open.corp" { vec![open_address, api_address] } else { vec![api_address] })
+        })
+    });
+    let mut builder = Grants::builder();
+    builder.allow(Kind::Net, None).unwrap().wasi(Kind::Net, Some("*.corp,127.0.0.0/8")).unwrap();
+    let authority = Authority::assemble(builder.build(), Environment::default(), resolver);
+    let endpoint = |host: &str| Endpoint::parse(&format!("{host}:{port}")).unwrap();
+    let guest = authority.guest_net(vec![endpoint("kubernetes.corp")]);
+
+    let stream = guest.connect(&endpoint("open.corp"), soon()).await.unwrap();
+    assert_eq!(stream.peer(), open_address, "of two addresses, the one that no transport uses");
+    for host in
+        ["kubernetes.corp", "alias.corp", "127.0.0.1", "[::ffff:127.0.0.1]", "not-granted.org", "192.0.2.1"]
+    {
+        let error = guest.connect(&endpoint(host), soon()).await.unwrap_err();
+        assert!(matches!(error.failure(), ConnectFailure::NotTheGuests), "{host}: {error:?}");
+        assert!(!guest.admits(&endpoint(host), api_address.ip()).await, "{host}");
+    }
+    assert!(guest.admits(&endpoint("127.0.0.5"), open_address.ip()).await);
+    assert!(!sees_a_connection(&api).await);
+
+    let host = |text: &str| tidegate_grants::Host::parse(text).unwrap();
+    assert_eq!(guest.resolve(&host("alias.corp"), soon()).await.unwrap(), [api_address.ip()]);
+    assert!(guest.resolve(&host("not-granted.org"), soon()).await.unwrap_err().is_refused());
+}
