@@ -253,7 +253,7 @@ mod tests {
                     "protocol: line 1 of the watch is not an event: it must have one `type` (a string) and one `object` (an object)",
                 ],
             ),
-            (&[b"{}{}\n"], &["protocol: line 1 of the stream is not one JSON object (column 3)"]),
+            (&[b"[1]\n"], &["protocol: line 1 of the stream is not one JSON object (column 1)"]),
             (&[b""], &[]),
         ];
         for (chunks, expected) in cases {

@@ -24,7 +24,9 @@ impl Arguments {
                         value.parse().map_err(|_| format!("--memory-limit takes bytes, not `{value}`"))?;
                 }
                 _ => {
-                    return Err(format!("unknown argument `{flag}`; tidegate-compile is started by tidegate"));
+                    return Err(format!(
+                        "unknown argument `{flag}`; tidegate-compile is started by tidegate"
+                    ));
                 }
             }
         }

@@ -8,7 +8,8 @@
 //! tidegate-compile --settings VERSION [--memory-limit BYTES] < x.wasm > x.cwasm
 //! ```
 //!
-//! Exit codes: 0 done; 1 the component cannot be compiled, stderr says why; 2 usage, or built for another tidegate.
+//! Exit codes, those of sysexits.h: 0 done; 64 usage, or built for another tidegate; 65 the component cannot be compiled. Standard
+//! error says why.
 
 mod arguments;
 #[path = "../../tidegate/src/settings.rs"]
@@ -21,10 +22,13 @@ use arguments::Arguments;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use wasmtime::Engine;
 
+const USAGE: u8 = 64;
+const BAD_COMPONENT: u8 = 65;
+
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
-        Err(message) => return fail(2, &message),
+        Err(message) => return fail(USAGE, &message),
     };
     if arguments.settings != settings::version() {
         let message = format!(
@@ -32,14 +36,17 @@ fn main() -> ExitCode {
             settings::version(),
             arguments.settings
         );
-        return fail(2, &message);
+        return fail(USAGE, &message);
     }
     if let Err(error) = limit_memory(arguments.memory_limit) {
-        return fail(2, &format!("cannot limit its own memory to {} bytes: {error}", arguments.memory_limit));
+        return fail(
+            USAGE,
+            &format!("cannot limit its own memory to {} bytes: {error}", arguments.memory_limit),
+        );
     }
     match compile() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => fail(1, &message),
+        Err(message) => fail(BAD_COMPONENT, &message),
     }
 }
 

@@ -90,8 +90,8 @@ impl Said {
         let name = name.to_owned();
         match self.exit {
             Exit::Code(0) if !self.stdout.is_empty() => Ok(self.stdout),
-            Exit::Code(1) => Err(LoadError::Invalid { name, detail: self.stderr }),
-            Exit::Code(2) => Err(LoadError::OtherCompiler { name, detail: self.stderr }),
+            Exit::Code(65) => Err(LoadError::Invalid { name, detail: self.stderr }),
+            Exit::Code(64) => Err(LoadError::OtherCompiler { name, detail: self.stderr }),
             exit => Err(died(&name, format!("{exit}. {}", self.stderr).trim_end())),
         }
     }

@@ -1,0 +1,201 @@
+//! A guest on the bare WIT: what an SDK would never do with handles, it does.
+//!
+//! ```text
+//! handles query KIND VALUE… | poll COUNT | hoard COUNT | misuse URL | drops URL | flight URL | upload URL | read URL STREAM PATH | refused
+//! ```
+
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+mod wit {
+    wit_bindgen::generate!({ world: "tidegate:host/imports", path: "../../../wit", generate_all });
+}
+
+use wit::tidegate::host::client::Client;
+use wit::tidegate::host::types::{Error, Method, Request, WatchEvent};
+use wit::tidegate::host::{detect, permissions, poll};
+
+const HOUR: u64 = 3_600_000_000_000;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["query", kind, ref values @ ..] => {
+            for value in values {
+                println!("{value} {}", permissions::query(kind, Some(value)));
+            }
+        }
+        ["poll", count] => wait_for_half_of(count.parse().unwrap()),
+        ["hoard", count] => hoard(count.parse().unwrap()),
+        ["misuse", url] => misuse(&client(url)),
+        ["drops", url] => drop_in_any_order(&client(url)),
+        ["flight", url] => flight(&client(url)),
+        ["upload", url] => upload(&client(url)),
+        ["read", url, stream, path] => read(&client(url), stream, path),
+        ["refused"] => refused(),
+        _ => panic!("what? {arguments:?}"),
+    }
+}
+
+fn client(url: &str) -> Client {
+    detect::kubectl_proxy(Some(url)).unwrap_or_else(|error| panic!("{}", shown(&error)))
+}
+
+fn get(path: &str) -> Request {
+    Request::new(Method::Get, path)
+}
+
+fn shown(error: &Error) -> String {
+    format!("{}: {}", error.code(), error.message())
+}
+
+fn code<T>(result: Result<T, Error>) -> String {
+    result.map_or_else(|error| error.code(), |_| "ok".to_owned())
+}
+
+fn wait_for_half_of(count: u64) {
+    let pollables: Vec<_> = (0..count).map(|index| poll::after(if index % 2 == 0 { 0 } else { HOUR })).collect();
+    let refs: Vec<_> = pollables.iter().collect();
+    // All that are due must be told at once, however many there are.
+    poll::after(5_000_000).block();
+    println!("{} of {count}", poll::poll(&refs).len());
+    println!("{:?} {:?}", poll::poll(&[]), poll::poll(&[refs[0], refs[1], refs[0]]));
+}
+
+fn hoard(count: usize) {
+    let hoard: Vec<_> = (0..count).map(|_| poll::after(0)).collect();
+    println!("{}", hoard.len());
+}
+
+/// Everything that can be used once, twice.
+fn misuse(client: &Client) {
+    let pending = client.start(get("/slow")).unwrap();
+    println!("early {}", pending.try_take().is_none());
+    let response = pending.take().unwrap();
+    println!("take {}", code(pending.take()));
+    println!("try-take {}", code(pending.try_take().unwrap()));
+    println!("bytes {}", code(response.bytes()));
+    println!("json {}", code(response.json()));
+    println!("stream {}", code(response.event_stream()));
+    println!("code {}", response.code());
+
+    let request = Request::new(Method::Post, "/echo");
+    let body = request.stream_body().unwrap();
+    println!("second body {}", code(request.stream_body()));
+    println!("write before start {}", code(body.write(b"x")));
+    println!("send {}", code(client.send(request)));
+    println!("write after refusal {}", code(body.write(b"x")));
+
+    let request = Request::new(Method::Post, "/echo");
+    let body = request.stream_body().unwrap();
+    let pending = client.start(request).unwrap();
+    println!("finish {} {}", code(body.finish()), code(body.finish()));
+    println!("write after finish {}", code(body.write(b"x")));
+    println!("empty {:?}", pending.take().unwrap().bytes().unwrap());
+
+    for path in ["api", "/api/../secret", "/api/%2e%2e/secret", "/a\r\nHost: b"] {
+        println!("{path:?} {} {}", code(client.start(get(path))), code(client.send(get(path))));
+    }
+    let get_with_body = get("/api");
+    get_with_body.set_body(b"x");
+    println!("body of GET {}", code(client.send(get_with_body)));
+    println!("supports {} {}", client.supports("stream-body"), client.supports("telepathy"));
+}
+
+/// Pollables outlive what they wait for, and become ready when it goes.
+fn drop_in_any_order(client: &Client) {
+    let pending = client.start(get("/never")).unwrap();
+    let waiting = pending.subscribe();
+    println!("pending ready {}", waiting.ready());
+    drop(pending);
+    waiting.block();
+    println!("pending gone {}", waiting.ready());
+
+    let stream = client.open_lines(get("/endless")).unwrap();
+    let waiting = stream.subscribe();
+    waiting.block();
+    println!("lines {}", stream.next().unwrap().unwrap().len());
+    println!("stream ready {}", waiting.ready());
+    drop(stream);
+    waiting.block();
+    println!("stream gone {}", waiting.ready());
+
+    let request = Request::new(Method::Post, "/echo");
+    let body = request.stream_body().unwrap();
+    let waiting = body.subscribe();
+    let pending = client.start(request).unwrap();
+    body.write(b"half a").unwrap();
+    drop(body);
+    waiting.block();
+    println!("half a body {}", code(pending.take().and_then(|response| response.bytes())));
+    drop(pending);
+    drop(waiting);
+}
+
+/// A request goes on while the guest waits for something else.
+fn flight(client: &Client) {
+    let flights: Vec<_> = (0..8).map(|_| client.start(get("/slow")).unwrap()).collect();
+    let waiting: Vec<_> = flights.iter().map(|flight| flight.subscribe()).collect();
+    let mut left: Vec<usize> = (0..flights.len()).collect();
+    while !left.is_empty() {
+        let refs: Vec<_> = left.iter().map(|&index| &waiting[index]).collect();
+        let ready = poll::poll(&refs);
+        for &at in ready.iter().rev() {
+            let index = left.remove(at as usize);
+            assert_eq!(flights[index].try_take().unwrap().unwrap().code(), 200);
+        }
+    }
+    println!("landed {}", flights.len());
+}
+
+fn upload(client: &Client) {
+    let request = Request::new(Method::Post, "/echo");
+    request.set_content_type("application/octet-stream");
+    let body = request.stream_body().unwrap();
+    let pending = client.start(request).unwrap();
+    let piece = vec![b'x'; 300_000];
+    for _ in 0..10 {
+        body.write(&piece).unwrap();
+    }
+    let mut rest = &piece[..];
+    while !rest.is_empty() {
+        body.subscribe().block();
+        rest = &rest[body.try_write(rest).unwrap() as usize..];
+    }
+    body.finish().unwrap();
+    println!("echoed {}", pending.take().unwrap().bytes().unwrap().len());
+}
+
+/// Reads a stream to its end, and once more.
+fn read(client: &Client, stream: &str, path: &str) {
+    fn all<B>(mut next: impl FnMut() -> Result<Option<B>, Error>, show: impl Fn(B) -> Vec<String>) {
+        loop {
+            match next() {
+                Ok(Some(batch)) => println!("{}", show(batch).join(" | ")),
+                Ok(None) => break println!("end"),
+                Err(error) => println!("{}", shown(&error)),
+            }
+        }
+    }
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let event = |event: WatchEvent| format!("{:?} {}", event.event_type, text(event.object));
+    let failed = |error: &Error| println!("{}", shown(error));
+    match stream {
+        "bytes" => client.open_bytes(get(path)).map_or_else(|e| failed(&e), |s| all(|| s.next(), |b| vec![b.len().to_string()])),
+        "lines" => client
+            .open_lines(get(path))
+            .map_or_else(|e| failed(&e), |s| all(|| s.next(), |b| b.into_iter().map(text).collect())),
+        "json" => client.open_json(get(path)).map_or_else(|e| failed(&e), |s| all(|| s.next(), |b| b)),
+        "events" => client
+            .open_events(get(path))
+            .map_or_else(|e| failed(&e), |s| all(|| s.next(), |b| b.into_iter().map(event).collect())),
+        other => panic!("what is {other}?"),
+    }
+}
+
+/// Ends with an error that it does not handle.
+fn refused() {
+    if let Err(error) = detect::kubectl_proxy(None) {
+        println!("{} {:?}", error.code(), error.missing());
+        std::process::exit(1);
+    }
+}
