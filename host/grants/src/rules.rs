@@ -318,16 +318,14 @@ fn intersect(left: Scope<Root>, right: &Scope<Root>) -> Scope<Root> {
     let (Scope::Listed(lefts), Scope::Listed(rights)) = (&left, right) else {
         return if left == Scope::Everything { right.clone() } else { left };
     };
+    let inner = |left: &Root, right: &Root| {
+        if left.covers(right.given()) || left.covers(right.real()) {
+            return Some(right.clone());
+        }
+        (right.covers(left.given()) || right.covers(left.real())).then(|| left.clone())
+    };
     let pairs = lefts.iter().flat_map(|left| rights.iter().map(move |right| (left, right)));
-    Scope::Listed(
-        pairs
-            .filter_map(|(left, right)| match () {
-                () if left.covers(right.given()) || left.covers(right.real()) => Some(right.clone()),
-                () if right.covers(left.given()) || right.covers(left.real()) => Some(left.clone()),
-                () => None,
-            })
-            .collect(),
-    )
+    Scope::Listed(pairs.filter_map(|(left, right)| inner(left, right)).collect())
 }
 
 fn granted_if(granted: bool) -> Verdict {

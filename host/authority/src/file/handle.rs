@@ -13,6 +13,7 @@ use crate::file::error::ReadFailure;
 
 /// A file or folder, opened without reading rights (`O_PATH`): opening a FIFO so neither blocks nor wakes its writer, and
 /// opening a device does nothing to it.
+#[derive(Debug)]
 pub(crate) struct Handle(OwnedFd);
 
 impl Handle {
