@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::{Code, Error};
 
@@ -39,7 +39,10 @@ impl BodyWriter {
         let sender = self.sender()?;
         while !bytes.is_empty() {
             let piece = bytes.split_to(bytes.len().min(PIECE));
-            sender.send(piece).await.map_err(|_| self.shared.why_closed())?;
+            if sender.send(piece).await.is_err() {
+                self.shared.judged().await;
+                return Err(self.shared.why_closed());
+            }
         }
         Ok(())
     }
@@ -56,6 +59,7 @@ impl BodyWriter {
                     written = end;
                 }
                 Err(mpsc::error::TrySendError::Full(())) => break,
+                Err(mpsc::error::TrySendError::Closed(())) if self.shared.is_pending() => break,
                 Err(mpsc::error::TrySendError::Closed(())) => return Err(self.shared.why_closed()),
             }
         }
@@ -64,9 +68,9 @@ impl BodyWriter {
 
     /// Waits until [`try_write`](BodyWriter::try_write) would take something or fail. Cancel-safe.
     pub async fn ready(&self) {
-        if let Some(sender) = &self.sender {
-            // Room or a closed channel: the next write tells which.
-            let _ = sender.reserve().await;
+        let Some(sender) = &self.sender else { return };
+        if sender.reserve().await.is_err() {
+            self.shared.judged().await;
         }
     }
 
@@ -104,32 +108,58 @@ impl BodyReader {
 
     /// Where to say why the request failed, once this reader has gone into it.
     pub(crate) fn verdict(&self) -> Verdict {
+        self.shared.lock().pending = true;
         Verdict(self.shared.clone())
     }
 }
 
-/// Tells a [`BodyWriter`] why nobody reads on.
+/// Tells a [`BodyWriter`] why nobody reads on. Until it is dropped, a writer whose reader is gone waits for it: the reason is
+/// known a little later than the fact.
 #[derive(Debug)]
 pub(crate) struct Verdict(Arc<Shared>);
 
 impl Verdict {
-    pub(crate) fn failed(&self, error: &Error) {
+    pub(crate) fn failed(self, error: &Error) {
         self.0.lock().failure = Some(error.clone());
     }
 }
 
+impl Drop for Verdict {
+    fn drop(&mut self) {
+        self.0.lock().pending = false;
+        self.0.judged.notify_waiters();
+    }
+}
+
 #[derive(Debug, Default)]
-struct Shared(Mutex<State>);
+struct Shared {
+    state: Mutex<State>,
+    judged: Notify,
+}
 
 #[derive(Debug, Default)]
 struct State {
     finished: bool,
+    /// Whether there is a [`Verdict`] to come.
+    pending: bool,
     failure: Option<Error>,
 }
 
 impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_pending(&self) -> bool {
+        self.lock().pending
+    }
+
+    async fn judged(&self) {
+        // Made before the question, so that no answer is missed in between.
+        let judged = self.judged.notified();
+        if self.is_pending() {
+            judged.await;
+        }
     }
 
     fn why_closed(&self) -> Error {

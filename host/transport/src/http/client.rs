@@ -92,7 +92,11 @@ impl Client {
         let (head, incoming) = match again {
             Some(body) if head.status == StatusCode::UNAUTHORIZED => {
                 match self.credentials.replaced(authorization.as_ref()) {
-                    Some(fresh) => self.attempt(checked, Some(fresh), body, deadline).await?,
+                    Some(fresh) => {
+                        // Read to its end, so that its connection serves the second try.
+                        status::read(&head, incoming, deadline).await;
+                        self.attempt(checked, Some(fresh), body, deadline).await?
+                    }
                     None => (head, incoming),
                 }
             }

@@ -104,6 +104,10 @@ fn in_certificate(error: &CertificateError, server: &str, name: &str) -> Error {
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
             format!("the certificate of {server} is not one for servers")
         }
+        E::Other(other) if other.0.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) => format!(
+            "the certificate of {server} is an authority's own, which is believed only where it is given itself; \
+             give it as certificate-authority"
+        ),
         _ => format!("the certificate of {server} is refused"),
     };
     Error::new(Code::Tls, text).because(rustls::Error::InvalidCertificate(error.clone()))

@@ -1,7 +1,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http_body::Body as _;
@@ -12,9 +12,13 @@ use super::fault;
 use super::pool::Pool;
 use crate::Error;
 
+/// How much of a body that nobody wants is read for the sake of its connection.
+const SKIPPED: usize = 64 * 1024;
+
 /// The body of a response together with the connection that it comes over.
 ///
-/// Read to its end, it gives the connection back to the pool; dropped before, it closes it.
+/// Read to its end, it gives the connection back to the pool. Dropped before, it closes it, unless the rest is small and there
+/// already: nobody who ignores the answer to a patch shall pay for it with a handshake.
 pub(crate) struct Incoming {
     body: HyperBody,
     connection: Option<Connection>,
@@ -66,11 +70,31 @@ impl Incoming {
         }
     }
 
+    /// Whether the end came, having read what is there.
+    fn skip(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut left = SKIPPED;
+        loop {
+            match self.poll_chunk(cx) {
+                Poll::Ready(None) => return true,
+                Poll::Ready(Some(Ok(chunk))) if chunk.len() <= left => left -= chunk.len(),
+                _ => return false,
+            }
+        }
+    }
+
     fn recycle(&mut self, cx: &mut Context<'_>) {
         if let Some(mut connection) = self.connection.take()
             && connection.poll_usable(cx)
         {
             self.pool.put(connection);
+        }
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if self.connection.is_some() && !self.skip(&mut Context::from_waker(Waker::noop())) {
+            self.connection = None;
         }
     }
 }

@@ -1,0 +1,16 @@
+//! The transports against real sockets, real TLS and a recording kubectl.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the peers of these tests are the outside world"
+)]
+
+mod bodies;
+mod detection;
+mod http;
+mod kubectl;
+mod peer;
+mod pki;
+mod rotation;
+mod setup;
+mod tls;
