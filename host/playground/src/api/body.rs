@@ -1,0 +1,120 @@
+//! Bodies of writes.
+
+use serde_json::{Map, Value};
+
+use super::Request;
+use super::route::Target;
+use super::status::{Answer, Failure};
+
+const OBJECT_TYPES: [&str; 2] = ["application/json", "application/yaml"];
+
+/// The media type of the body without its parameters; none counts as JSON.
+pub(super) fn media_type(request: &Request) -> &str {
+    let media = request.content_type.split(';').next().unwrap_or_default().trim();
+    if media.is_empty() { "application/json" } else { media }
+}
+
+/// The object in the body, checked to be of the kind that the path names.
+///
+/// # Errors
+/// 400 for what is no such object, 415 for a type that is not served.
+pub(super) fn object(target: &Target, request: &Request) -> Answer<Map<String, Value>> {
+    let object = match media_type(request) {
+        "application/json" => json(&request.body, &target.resource.kind)?,
+        "application/yaml" => yaml(&request.body, &target.resource.kind)?,
+        _ => return Err(Failure::unsupported_media_type(&OBJECT_TYPES)),
+    };
+    checked(target, object)
+}
+
+/// The object if its kind, version, name and namespace are those of the path.
+pub(super) fn checked(target: &Target, object: Value) -> Answer<Map<String, Value>> {
+    let Value::Object(mut object) = object else {
+        let kind = &target.resource.kind;
+        return Err(Failure::bad_request(format!("the object provided is unrecognized (must be of type {kind})")));
+    };
+    let expected = target.api_version();
+    let kind = object.remove("kind");
+    if let Some(version) = object.remove("apiVersion").as_ref().and_then(Value::as_str)
+        && version != expected
+    {
+        return Err(Failure::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({expected})"
+        )));
+    }
+    if let Some(kind) = kind.as_ref().and_then(Value::as_str)
+        && kind != target.resource.kind
+    {
+        let (version, expected) = (&target.version.name, &target.resource.kind);
+        return Err(Failure::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {expected}")));
+    }
+    let metadata = object.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+    if metadata.is_null() {
+        *metadata = Value::Object(Map::new());
+    }
+    if !metadata.is_object() {
+        let kind = &target.resource.kind;
+        let version = &target.version.name;
+        return Err(Failure::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: metadata is not an object"
+        )));
+    }
+    check_metadata(target, &object)?;
+    Ok(object)
+}
+
+fn check_metadata(target: &Target, object: &Map<String, Value>) -> Answer<()> {
+    let metadata = &object["metadata"];
+    let kind = &target.resource.kind;
+    let strings = ["name", "namespace", "generateName", "resourceVersion", "uid"];
+    let wrong = strings.iter().find(|member| !metadata[**member].is_null() && !metadata[**member].is_string());
+    let maps = ["labels", "annotations"];
+    let wrong = wrong.or(maps.iter().find(|member| {
+        !metadata[**member].is_null()
+            && !metadata[**member].as_object().is_some_and(|map| map.values().all(Value::is_string))
+    }));
+    if let Some(member) = wrong {
+        let version = &target.version.name;
+        return Err(Failure::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: json: cannot unmarshal into Go struct field ObjectMeta.metadata.{member} of type string"
+        )));
+    }
+    let namespace = metadata["namespace"].as_str().filter(|namespace| !namespace.is_empty());
+    if let (Some(sent), Some(expected)) = (namespace, target.namespace.as_deref())
+        && sent != expected
+    {
+        return Err(Failure::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    if let (Some(sent), Some(expected)) = (metadata["name"].as_str(), target.name.as_deref())
+        && sent != expected
+    {
+        return Err(Failure::bad_request(format!(
+            "the name of the object ({sent}) does not match the name on the URL ({expected})"
+        )));
+    }
+    Ok(())
+}
+
+/// JSON, or the refusal that the real server gives for what is none.
+pub(super) fn json(body: &[u8], kind: &str) -> Answer<Value> {
+    serde_json::from_slice(body).map_err(|why| {
+        let start: String = body.iter().take(30).map(|byte| format!("{byte:02x}")).collect();
+        let dots = if body.len() > 30 { " ..." } else { "" };
+        Failure::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why} ({start}{dots})"
+        ))
+    })
+}
+
+/// YAML, of which JSON is a part.
+pub(super) fn yaml(body: &[u8], kind: &str) -> Answer<Value> {
+    if let Ok(value) = serde_json::from_slice(body) {
+        return Ok(value);
+    }
+    let text = std::str::from_utf8(body).map_err(|_| Failure::bad_request("the body is not UTF-8"))?;
+    serde_yaml::from_str(text).map_err(|_| {
+        Failure::bad_request(format!("the object provided is unrecognized (must be of type {kind}): yaml parse error"))
+    })
+}
