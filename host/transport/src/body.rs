@@ -26,7 +26,7 @@ pub struct Body {
 
 enum Source {
     Http(Incoming),
-    Process(Output),
+    Process(Box<Output>),
     Ended,
 }
 
@@ -36,7 +36,7 @@ impl Body {
     }
 
     pub(crate) fn process(output: Output, deadline: Instant, idle: Duration) -> Body {
-        Body::new(Source::Process(output), deadline, idle)
+        Body::new(Source::Process(Box::new(output)), deadline, idle)
     }
 
     fn new(source: Source, deadline: Instant, idle: Duration) -> Body {

@@ -20,8 +20,10 @@ pub(crate) async fn probe(transport: Arc<dyn Transport>, deadline: Duration) -> 
     request.idle_deadline = Some(deadline);
     match transport.send(request, None).await {
         Ok(response) => {
-            let body =
-                response.body.whole(CAP).await.map_err(|error| not_kubernetes(&server).because(error))?;
+            let body = response.body.whole(CAP).await.map_err(|error| match error.code() {
+                Code::Timeout => error,
+                _ => not_kubernetes(&server).because(error),
+            })?;
             judge_answer(&server, &body)
         }
         Err(error) => judge_error(&server, error),

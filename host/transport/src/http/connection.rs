@@ -17,9 +17,11 @@ pub(super) const MAX_HEAD: usize = 256 * 1024;
 pub(super) struct Connection {
     sender: http1::SendRequest<RequestBody>,
     /// None once the connection has ended.
-    driver: Option<Pin<Box<http1::Connection<TokioIo<Stream>, RequestBody>>>>,
+    driver: Option<Driver>,
     meter: Arc<Meter>,
 }
+
+type Driver = Pin<Box<http1::Connection<TokioIo<Stream>, RequestBody>>>;
 
 /// A request that got no response.
 pub(super) struct Broken {
@@ -83,10 +85,7 @@ impl Connection {
     }
 }
 
-fn drive(
-    driver: &mut Option<Pin<Box<http1::Connection<TokioIo<Stream>, RequestBody>>>>,
-    cx: &mut Context<'_>,
-) {
+fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) {
     if let Some(running) = driver
         && let Poll::Ready(_) = running.as_mut().poll(cx)
     {

@@ -30,7 +30,11 @@ impl Incoming {
     pub(super) async fn new(body: HyperBody, connection: Connection, pool: Arc<Pool>) -> Incoming {
         let mut incoming = Incoming { body, connection: Some(connection), pool, read: 0 };
         if incoming.body.is_end_stream() {
-            poll_fn(|cx| Poll::Ready(incoming.recycle(cx))).await;
+            poll_fn(|cx| {
+                incoming.recycle(cx);
+                Poll::Ready(())
+            })
+            .await;
         }
         incoming
     }
