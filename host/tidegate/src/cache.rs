@@ -48,7 +48,7 @@ impl Store {
     /// The entry of that key, if it is there and can be trusted. Anything else is told and is no entry.
     pub(crate) fn load(&self, host: &HostAuthority, key: &Key, tell: &dyn Fn(Progress)) -> Option<Artifact> {
         let entry = self.open(host, tell)?.read(&key.0);
-        match entry.map(|bytes| bytes.map(|bytes| Artifact::decode(bytes))) {
+        match entry.map(|bytes| bytes.map(Artifact::decode)) {
             Ok(None) => None,
             Ok(Some(Some(artifact))) => Some(artifact),
             Ok(Some(None)) => {

@@ -90,7 +90,8 @@ async fn what_is_compiled_once_needs_no_compiler_again() {
 /// Each way to spoil an entry: it is told, compiled again, and replaced.
 #[tokio::test]
 async fn an_entry_that_cannot_be_trusted_is_replaced() {
-    let spoilers: [(&str, fn(&Path)); 6] = [
+    type Spoil = fn(&Path);
+    let spoilers: [(&str, Spoil); 6] = [
         ("a changed byte", |entry| {
             let mut bytes = fs::read(entry).unwrap();
             let last = bytes.len() - 1;

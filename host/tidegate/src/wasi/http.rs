@@ -3,8 +3,6 @@
 
 use std::error::Error as StdError;
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,7 +19,6 @@ use rustls::pki_types::ServerName;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tidegate_grants::{Endpoint, Host};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use wasmtime::component::Linker;
@@ -87,7 +84,7 @@ async fn send(
 ) -> Result<(Response<WasiBody>, Driver)> {
     let endpoint = endpoint(request.uri())?;
     let tls = request.uri().scheme() == Some(&Scheme::HTTPS);
-    let connection = timeout(deadlines.connect, connect(reach, &endpoint, tls));
+    let connection = timeout(deadlines.connect, connect(reach, &endpoint, tls, deadlines.connect));
     let stream = connection.await.map_err(|_| Error::ConnectionTimeout)??;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // A server takes the path alone; scheme and authority are for proxies.
@@ -133,12 +130,11 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-async fn connect(reach: &Reach, endpoint: &Endpoint, tls: bool) -> Result<Box<dyn Stream>> {
-    let addresses = reach.dialable(endpoint).await.map_err(|refused| match refused {
+async fn connect(reach: &Reach, endpoint: &Endpoint, tls: bool, within: Duration) -> Result<Box<dyn Stream>> {
+    let stream = reach.connect(endpoint, within).await.map_err(|refused| match refused {
         Refused::NotGranted => Error::HttpRequestDenied,
-        Refused::NotFound => Error::DestinationNotFound,
+        Refused::NotFound => Error::DestinationUnavailable,
     })?;
-    let stream = dial(&addresses).await.map_err(Error::Connect)?;
     if !tls {
         return Ok(Box::new(stream));
     }
@@ -148,22 +144,6 @@ async fn connect(reach: &Reach, endpoint: &Endpoint, tls: bool) -> Result<Box<dy
     };
     let stream = TlsConnector::from(tls_config()?).connect(name, stream).await.map_err(Error::Tls)?;
     Ok(Box::new(stream))
-}
-
-/// The addresses were judged, so the addresses are dialled, one after the other.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the guest's own connection, to addresses that `--wasi-net` grants"
-)]
-async fn dial(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 /// The system's certificate authorities, and no client certificate.

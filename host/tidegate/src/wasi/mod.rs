@@ -13,7 +13,7 @@ mod protected;
 use std::ffi::OsString;
 
 use tidegate_authority::Authority;
-use tidegate_grants::{Kind, Need, WasiGrants};
+use tidegate_grants::{Kind, WasiGrants};
 use tidegate_transport::{Event, Options};
 use wasmtime::Result;
 use wasmtime::component::Linker;
@@ -47,30 +47,15 @@ pub(crate) fn context(
     let warn = |text: &str| options.observer.event(&Event::Warning { text });
     let protected = Protected::find(engine, authority, options, variables);
     files::open(&mut wasi, grants, &protected, &warn);
-    for (name, value) in variables_of(variables) {
-        if grants.judge(&Need::Env(name.clone())).is_granted() {
-            wasi.env(name, value);
-        }
+    wasi.envs(&authority.guest_variables());
+    if grants.is_empty(Kind::Net) {
+        return (wasi, Reach::nothing());
     }
-    let reach = Reach::new(grants.clone(), protected.endpoints);
-    reach.clone().check(&mut wasi);
+    let reach = Reach::new(authority.guest_net(protected.endpoints));
+    reach.check(&mut wasi);
     (wasi, reach)
 }
 
 fn is_empty(grants: &WasiGrants) -> bool {
     [Kind::Read, Kind::Write, Kind::Env, Kind::Net].into_iter().all(|kind| grants.is_empty(kind))
-}
-
-/// The given variables, else those of this process, as far as they are text: WASI has no others.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a pattern such as AWS_* can only be granted by going through what there is"
-)]
-fn variables_of(given: Option<&[(OsString, OsString)]>) -> Vec<(String, String)> {
-    let text =
-        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    match given {
-        Some(given) => given.iter().cloned().filter_map(text).collect(),
-        None => std::env::vars_os().filter_map(text).collect(),
-    }
 }

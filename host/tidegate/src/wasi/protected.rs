@@ -38,7 +38,7 @@ impl Protected {
             let kubeconfig = if path.ends_with(".kube") { path.join("config") } else { path };
             kubeconfig_names(host, &kubeconfig, &mut paths, &mut endpoints);
         }
-        paths.extend(files_that_transports_may_read(authority));
+        paths.extend(files_that_transports_may_read(host, authority));
         paths.extend(own(engine));
         // The kernel shows this process' memory and environment there.
         paths.extend(["/proc", "/dev"].map(PathBuf::from));
@@ -67,17 +67,9 @@ fn kubeconfig_names(
 }
 
 /// A file that `--allow-read` names is one that a transport may take credentials from.
-fn files_that_transports_may_read(authority: &Authority) -> Vec<PathBuf> {
+fn files_that_transports_may_read(host: &HostAuthority, authority: &Authority) -> Vec<PathBuf> {
     let (roots, _) = authority.grants().path_roots(Kind::Read);
-    roots.iter().map(|root| root.real()).filter(|path| is_file(path)).map(Path::to_owned).collect()
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "looks at the kind of a path that a flag names, and opens nothing"
-)]
-fn is_file(path: &Path) -> bool {
-    path.is_file()
+    roots.iter().map(|root| root.real()).filter(|path| host.is_file(path)).map(Path::to_owned).collect()
 }
 
 /// The cache, and where configuration and logs are.
