@@ -24,6 +24,7 @@ mod fields;
 mod kinds;
 mod kubeconfig;
 mod playground;
+mod protobuf;
 mod select;
 mod server;
 mod store;

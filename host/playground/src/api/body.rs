@@ -5,8 +5,11 @@ use serde_json::{Map, Value};
 use super::Request;
 use super::route::Target;
 use super::status::{Answer, Failure};
+use crate::kinds::Origin;
 
-const OBJECT_TYPES: [&str; 2] = ["application/json", "application/yaml"];
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+const BUILT_IN_TYPES: [&str; 3] = ["application/json", "application/yaml", PROTOBUF];
+const CUSTOM_TYPES: [&str; 2] = ["application/json", "application/yaml"];
 
 /// The media type of the body without its parameters; none counts as JSON.
 pub(super) fn media_type(request: &Request) -> &str {
@@ -19,12 +22,25 @@ pub(super) fn media_type(request: &Request) -> &str {
 /// # Errors
 /// 400 for what is no such object, 415 for a type that is not served.
 pub(super) fn object(target: &Target, request: &Request) -> Answer<Map<String, Value>> {
-    let object = match media_type(request) {
-        "application/json" => json(&request.body, &target.resource.kind)?,
-        "application/yaml" => yaml(&request.body, &target.resource.kind)?,
-        _ => return Err(Failure::unsupported_media_type(&OBJECT_TYPES)),
-    };
-    checked(target, object)
+    if target.resource.origin == Origin::Custom && media_type(request) == PROTOBUF {
+        return Err(Failure::unsupported_media_type(&CUSTOM_TYPES));
+    }
+    checked(target, document(request, &target.resource.kind)?)
+}
+
+/// The document in the body, whatever it is; `kind` is what it should be.
+///
+/// # Errors
+/// As [`object`].
+pub(super) fn document(request: &Request, kind: &str) -> Answer<Value> {
+    match media_type(request) {
+        "application/json" => json(&request.body, kind),
+        "application/yaml" => yaml(&request.body, kind),
+        PROTOBUF => crate::protobuf::to_json(&request.body).map_err(|why| {
+            Failure::bad_request(format!("the object provided is unrecognized (must be of type {kind}): {why}"))
+        }),
+        _ => Err(Failure::unsupported_media_type(&BUILT_IN_TYPES)),
+    }
 }
 
 /// The object if its kind, version, name and namespace are those of the path.

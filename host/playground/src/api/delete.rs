@@ -125,11 +125,7 @@ impl Options {
     fn read(request: &Request) -> Answer<Options> {
         let body = match request.body.is_empty() {
             true => Value::Null,
-            false => match body::media_type(request) {
-                "application/json" => body::json(&request.body, "DeleteOptions")?,
-                "application/yaml" => body::yaml(&request.body, "DeleteOptions")?,
-                _ => return Err(Failure::unsupported_media_type(&["application/json", "application/yaml"])),
-            },
+            false => body::document(request, "DeleteOptions")?,
         };
         Options::of(&body, &request.query)
     }

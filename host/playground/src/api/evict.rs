@@ -16,7 +16,7 @@ pub(super) fn evict(state: &mut State, target: &Target, request: &Request) -> An
     }
     let eviction = match request.body.is_empty() {
         true => Value::Null,
-        false => body::json(&request.body, "Eviction")?,
+        false => body::document(request, "Eviction")?,
     };
     let query = if request.query.dry_run()? { Query::parse("dryRun=All") } else { Query::default() };
     let options = Options::of(&eviction["deleteOptions"], &query)?;

@@ -22,11 +22,7 @@ pub(super) fn answer(request: &Request) -> Answer<Reply> {
         return Err(Failure::method_not_allowed());
     }
     let Some(kind) = kind(&request.path) else { return Err(Failure::no_such_resource()) };
-    let mut review = match body::media_type(request) {
-        "application/json" => body::json(&request.body, kind)?,
-        "application/yaml" => body::yaml(&request.body, kind)?,
-        _ => return Err(Failure::unsupported_media_type(&["application/json", "application/yaml"])),
-    };
+    let mut review = body::document(request, kind)?;
     if !review.is_object() {
         return Err(Failure::bad_request(format!("the object provided is unrecognized (must be of type {kind})")));
     }

@@ -20,7 +20,7 @@ pub(super) fn handle(state: &mut State, target: &Target, request: &Request) -> A
     let current = scale_of(target, &before);
     let wanted = match request.method {
         Method::GET => return Ok(value_document(200, &current)),
-        Method::PUT => body::json(&request.body, "Scale")?,
+        Method::PUT => body::document(request, "Scale")?,
         Method::PATCH => patch::patched(&current, body::media_type(request), &request.body, "Scale")?,
         _ => return Err(Failure::method_not_allowed()),
     };
