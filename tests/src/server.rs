@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use tidegate_cluster::{AuthKind, Cluster, KUBERNETES_VERSION, Tools, shared};
+use tidegate_cluster::{AuthKind, Cluster, KUBERNETES_VERSION, Options, Shared, Tools};
 
 use crate::{KubectlProxy, Playground};
 
@@ -88,9 +88,17 @@ fn playground() -> (Playground, Server) {
     (playground, server)
 }
 
+/// Everything, with a history that is forgotten within seconds, so that a guest sees what happens then.
+fn forgetful() -> Options {
+    Options::everything()
+        .api_server_flag("--etcd-compaction-interval=10s")
+        .api_server_flag("--feature-gates=ListFromCacheSnapshot=false")
+}
+
 #[expect(clippy::expect_used, reason = "a test without its server fails")]
 fn real() -> Server {
-    let cluster: &'static Cluster = shared().expect("a real control plane");
+    static CLUSTER: Shared = Shared::new(forgetful);
+    let cluster: &'static Cluster = CLUSTER.get().expect("a real control plane");
     let folder = cluster.service_account_folder("default", "default").expect("a service account's folder");
     let mut bind = cluster.kubectl();
     bind.args(["create", "clusterrolebinding", "tests", "--clusterrole=cluster-admin", "--serviceaccount=default:default"]);

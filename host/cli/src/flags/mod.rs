@@ -24,25 +24,32 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  tidegate playground                                    a Kubernetes API to try things on, no cluster needed
-  tidegate doctor                                        which transports would work here, and what each needs
-  tidegate run --allow-run=kubectl pods.wasm             through kubectl, with all that it may do
-  tidegate run --allow-env=HOME,KUBECONFIG --allow-read=$HOME/.kube --allow-net=10.0.0.1:6443 pods.wasm -- -n web
-  tidegate inspect pods.wasm                             what a script imports, before you run it
+  A Kubernetes API to try things on, no cluster needed:
+      tidegate playground
+  Which transports would work here, and what each needs:
+      tidegate doctor
+  Through kubectl, with all that it may do:
+      tidegate run --allow-run=kubectl pods.wasm
+  Through your kubeconfig, and no other server:
+      tidegate run --allow-env=HOME,KUBECONFIG --allow-read=$HOME/.kube \\
+          --allow-net=10.0.0.1:6443 pods.wasm -- -n web
+  What a script imports, before you run it:
+      tidegate inspect pods.wasm
 
-Exit codes: the script's own; 2 usage; 124 a limit; 125 tidegate could not start it; 126 it ended on a refusal; 134 a trap.";
+Exit codes: the script's own; 2 usage; 125 tidegate could not start it;
+126 it ended on a refusal; 134 a trap.";
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Run a script.
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunFlags),
-    /// Show for each transport whether it would work with these grants, and what is missing.
+    /// Show whether each transport would work with these grants, and what is missing.
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorFlags),
-    /// Show what a component imports and exports, and which flags that hints at. Nothing is run.
+    /// Show what a component imports, and which flags that hints at; nothing is run.
     Inspect(InspectFlags),
-    /// Start an in-memory Kubernetes API to try things on. Its own flags: `tidegate playground --help`.
+    /// Start an in-memory Kubernetes API to try things on.
     #[command(disable_help_flag = true)]
     Playground(PlaygroundFlags),
     /// Print a completion script for a shell.
@@ -56,18 +63,19 @@ pub(crate) enum Command {
 const RUN_EXAMPLES: &str = "\
 Examples:
   tidegate run --allow-run=kubectl list-pods.wasm
-  tidegate run --allow-net=localhost:8001 --transports=KubectlProxy list-pods.wasm -- --namespace web
-  tidegate run --kubeconfig=./dev.yaml --allow-read=./dev.yaml --allow-net=127.0.0.1:6443 list-pods.wasm
+  tidegate run --allow-net=localhost:8001 --transports=KubectlProxy list-pods.wasm -- --all
+  tidegate run --kubeconfig=dev.yaml --allow-read=dev.yaml --allow-net=127.0.0.1:6443 pods.wasm
   tidegate run -A --deny-net=169.254.0.0/16 list-pods.wasm
 
---allow-* is what tidegate may do for the script; none of it reaches the script itself, which always has its arguments,
-standard streams, clocks and random numbers. --wasi-* is what the script may do by itself. A --deny-* wins over both.";
+--allow-* is what tidegate may do for the script; none of it reaches the script itself, which
+always has its arguments, standard streams, clocks and random numbers. --wasi-* is what the
+script may do by itself. A --deny-* wins over both.";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
-  tidegate doctor                          with nothing granted: what each transport would need first
-  tidegate doctor -A                       with everything granted: what works on this machine
-  tidegate doctor --kubeconfig=./dev.yaml --allow-read=./dev.yaml --allow-net=127.0.0.1:6443";
+  tidegate doctor       with nothing granted: what each transport would need first
+  tidegate doctor -A    with everything granted: what works on this machine
+  tidegate doctor --kubeconfig=dev.yaml --allow-read=dev.yaml --allow-net=127.0.0.1:6443";
 
 #[derive(Args, Debug)]
 pub(crate) struct RunFlags {
