@@ -59,7 +59,7 @@ impl Reach {
     /// Judges every socket address that the guest uses.
     pub(super) fn check(&self, wasi: &mut WasiCtxBuilder) {
         let Some(policy) = self.0.clone() else { return };
-        wasi.socket_addr_check(move |address, purpose| {
+        wasi.allow_tcp(true).allow_udp(true).socket_addr_check(move |address, purpose| {
             // A task of its own: what a check awaits need not be `Sync`.
             let policy = policy.clone();
             let judged = tokio::spawn(async move { policy.admits(address, purpose).await });
