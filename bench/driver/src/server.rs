@@ -51,7 +51,14 @@ impl Server {
         let kubeconfig = folder.path().join("kubeconfig");
         let (pods, bytes) = load.pods_and_bytes();
         let mut command = Command::new(&clients.playground);
-        command.args(["--pods", &pods.to_string(), "--pod-bytes", &bytes.to_string(), "--stop-with-parent"]);
+        command.args([
+            "--pods",
+            &pods.to_string(),
+            "--pod-bytes",
+            &bytes.to_string(),
+            "--no-demo",
+            "--stop-with-parent",
+        ]);
         command.arg("--kubeconfig-out").arg(&kubeconfig).stdin(Stdio::piped()).stdout(Stdio::piped());
         let child = processors.as_server(|| command.spawn())?;
         let child = child.map_err(|error| format!("start {}: {error}", clients.playground.display()))?;
