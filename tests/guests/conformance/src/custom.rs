@@ -69,22 +69,33 @@ impl Kind {
         }))
     }
 
-    /// Established, and then listed without a 404: a real server's handler follows the condition by a moment.
+    /// Established, then listed and watched: a real server's handler follows the condition by a moment (404), and its watch cache that
+    /// one (429).
     fn wait_until_served(&self) -> Verdict {
         let end = tidegate::after(PATIENCE);
         while !end.ready() {
             let definition = self.definitions().get(&self.name())?;
             let conditions = definition.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let established =
-                conditions.iter().any(|one| one["type"] == "Established" && one["status"] == "True");
-            let list = Api::<DynamicObject>::all_with(self.client.clone(), &self.resource);
-            match list.list(&ListParams::default()) {
-                Ok(_) if established => return Ok(()),
-                Err(error) if !error.is_not_found() => return Err(error.into()),
-                _ => tidegate::sleep(Duration::from_millis(100)),
+            let established = conditions.iter().any(|one| one["type"] == "Established" && one["status"] == "True");
+            if established && self.served()? {
+                return Ok(());
             }
+            tidegate::sleep(Duration::from_millis(100));
         }
         fail("the kind was not established in 30 s")
+    }
+
+    fn served(&self) -> Verdict<bool> {
+        let all = Api::<DynamicObject>::all_with(self.client.clone(), &self.resource);
+        let tried = all.list(&ListParams::default()).and_then(|list| {
+            let version = list.metadata.resource_version.unwrap_or_default();
+            all.watch(&WatchParams::default().timeout(1), &version)
+        });
+        match tried {
+            Ok(_) => Ok(true),
+            Err(error) if error.status().is_some_and(|status| matches!(status.code, 404 | 429)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -79,16 +79,11 @@ fn some(all: impl Iterator<Item = String>) -> Result<String, String> {
 
 fn lookup(name: &str) -> Result<String, String> {
     let addresses = ip_name_lookup::resolve_addresses(&instance_network::instance_network(), name).map_err(told)?;
-    let ready = addresses.subscribe();
-    some(std::iter::from_fn(|| {
-        loop {
-            match addresses.resolve_next_address() {
-                Ok(Some(address)) => return Some(format!("{address:?}")),
-                Err(ErrorCode::WouldBlock) => ready.block(),
-                Ok(None) | Err(_) => return None,
-            }
-        }
-    }))
+    let (ready, mut found) = (addresses.subscribe(), Vec::new());
+    while let Some(address) = finish(|| addresses.resolve_next_address(), || ready.block())? {
+        found.push(format!("{address:?}"));
+    }
+    some(found.into_iter())
 }
 
 enum Side {
@@ -141,7 +136,7 @@ fn finish<T>(mut step: impl FnMut() -> Result<T, ErrorCode>, wait: impl Fn()) ->
 }
 
 fn told(code: ErrorCode) -> String {
-    format!("{code:?}")
+    code.name().to_owned()
 }
 
 fn address(text: &str) -> Result<IpSocketAddress, String> {
