@@ -11,6 +11,7 @@ use crate::cache::Store;
 use crate::compile::Compiler;
 use crate::error::{Error, LoadError};
 use crate::guest::Guest;
+use crate::inspect::Inspected;
 use crate::progress::Progress;
 use crate::script::{self, Script};
 use crate::{linker, settings};
@@ -88,12 +89,19 @@ impl Engine {
 
     /// Loads a component from a file, whose stem is its name.
     pub async fn load_file(&self, path: impl AsRef<Path>) -> Result<Script, LoadError> {
-        script::load_file(self, path.as_ref()).await
+        let (name, bytes) = script::read(self, path.as_ref())?;
+        script::load(self, &name, &bytes).await
     }
 
     /// Loads a component from memory. `name` is for messages.
     pub async fn load_bytes(&self, name: &str, bytes: &[u8]) -> Result<Script, LoadError> {
-        script::load_bytes(self, name, bytes).await
+        script::load(self, name, bytes).await
+    }
+
+    /// Says what a component imports and exports, also one that cannot be run here.
+    pub async fn inspect_file(&self, path: impl AsRef<Path>) -> Result<Inspected, LoadError> {
+        let (name, bytes) = script::read(self, path.as_ref())?;
+        script::inspect(self, &name, &bytes).await
     }
 
     /// Makes every running guest give way to the executor once, so that one that computes and never waits can be dropped, and others

@@ -43,6 +43,17 @@ const OFFERED: [(&str, &str, &[&str]); 8] = [
     ),
 ];
 
+/// What a component is, without running it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// The stem of its file.
+    pub name: String,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// What it imports and exports.
+    pub interfaces: Interfaces,
+}
+
 /// The interfaces of a component, by their full names, e.g. `tidegate:host/detect@0.1.0`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interfaces {

@@ -9,7 +9,7 @@ use crate::cache::Key;
 use crate::engine::Engine;
 use crate::error::LoadError;
 use crate::guest::Guest;
-use crate::inspect::Interfaces;
+use crate::inspect::{Inspected, Interfaces};
 use crate::run::RunBuilder;
 use crate::{component, inspect};
 
@@ -51,16 +51,14 @@ impl Script {
     }
 }
 
-pub(crate) async fn load_file(engine: &Engine, path: &Path) -> Result<Script, LoadError> {
-    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    let bytes = component::read(&engine.0.host, path)?;
-    load_bytes(engine, &name, &bytes).await
+/// The stem of a file's name, and its bytes.
+pub(crate) fn read(engine: &Engine, path: &Path) -> Result<(String, Vec<u8>), LoadError> {
+    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Ok((name, component::read(&engine.0.host, path)?))
 }
 
-pub(crate) async fn load_bytes(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Script, LoadError> {
-    let name: String = name.chars().filter(|c| !c.is_control()).collect();
-    component::check(&name, bytes)?;
-    let component = compiled(engine, &name, bytes).await?;
+pub(crate) async fn load(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Script, LoadError> {
+    let (name, component) = checked(engine, name, bytes).await?;
     let run = runnable(&name, &component)?;
     let instance = match engine.0.linker.instantiate_pre(&component) {
         Ok(instance) => instance,
@@ -68,6 +66,20 @@ pub(crate) async fn load_bytes(engine: &Engine, name: &str, bytes: &[u8]) -> Res
     };
     let size = bytes.len() as u64;
     Ok(Script(Arc::new(Loaded { engine: engine.clone(), name, size, instance, run })))
+}
+
+pub(crate) async fn inspect(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Inspected, LoadError> {
+    let (name, component) = checked(engine, name, bytes).await?;
+    let interfaces = inspect::interfaces(&component, &engine.0.wasmtime);
+    Ok(Inspected { name, size: bytes.len() as u64, interfaces })
+}
+
+/// A component that is one, whatever it imports, and its name as it may be shown.
+async fn checked(engine: &Engine, name: &str, bytes: &[u8]) -> Result<(String, Component), LoadError> {
+    let name: String = name.chars().filter(|c| !c.is_control()).collect();
+    component::check(&name, bytes)?;
+    let component = compiled(engine, &name, bytes).await?;
+    Ok((name, component))
 }
 
 /// The machine code of a component: from the cache, else from the compiler and then into the cache.

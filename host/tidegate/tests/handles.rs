@@ -2,10 +2,13 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::peer::Peer;
-use common::{engine, guest, net, run, shared_cache};
+use common::{engine, guest, net, quiet, run, shared_cache};
 use tidegate::grants::Grants;
 use tidegate::{Ending, Script};
+use tokio::time::{sleep, timeout};
 
 async fn handles() -> Script {
     engine(&shared_cache()).build().unwrap().load_file(guest("handles")).await.unwrap()
@@ -136,4 +139,33 @@ async fn a_guest_that_hoards_handles_is_stopped_by_name() {
     let (_, outcome) = run(&script, Grants::none(), &["hoard", "40000"]).await;
     let Ending::Trapped(trap) = outcome.ending else { panic!("{outcome:?}") };
     assert!(trap.message.contains("32768 handles"), "{trap}");
+}
+
+/// What a run opened is closed with it, wherever its guest waits.
+#[tokio::test]
+async fn a_run_that_is_dropped_closes_what_it_opened() {
+    let script = handles().await;
+    for arguments in [["read", "lines", "/endless"], ["read", "lines", "/never"], ["wait", "", ""]] {
+        let peer = Peer::start().await;
+        let arguments = [arguments[0], &peer.url(), arguments[1], arguments[2]];
+        let (run, _, _) = quiet(&script);
+        let run = run.grants(net(&peer.endpoint())).arguments(arguments).start();
+        assert!(timeout(Duration::from_millis(500), run).await.is_err(), "{arguments:?}");
+        let mut polls = 0;
+        while peer.open() > 0 {
+            polls += 1;
+            assert!(polls < 500, "{arguments:?} left {} connections open", peer.open());
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// A guest that does not read holds its peer back.
+#[tokio::test]
+async fn back_pressure_reaches_the_socket() {
+    let (script, peer) = (handles().await, Peer::start().await);
+    let (text, outcome) = run(&script, net(&peer.endpoint()), &["hold", &peer.url()]).await;
+    assert_eq!(outcome.ending, Ending::Exited(0), "{text}");
+    // What the two sockets' buffers hold, and little more.
+    assert!(peer.sent() < 16 << 20, "{} bytes were taken", peer.sent());
 }

@@ -65,6 +65,13 @@ async fn what_cannot_be_run_is_told_apart_and_has_a_cure() {
         assert!(error.to_string().starts_with(expected), "{what}: {error}");
         assert!(error.cure().is_some(), "{what}");
     }
+    let file = cache.path().join("strange.wasm");
+    fs::write(&file, &strange).unwrap();
+    let inspected = engine.inspect_file(&file).await.unwrap();
+    assert_eq!((inspected.name.as_str(), inspected.size), ("strange", strange.len() as u64));
+    assert_eq!(inspected.interfaces.strange().len(), 2);
+    assert!(!inspected.interfaces.fits_script());
+
     let absent = engine.load_file("/nonexistent/x.wasm").await.err().unwrap();
     assert!(matches!(absent, LoadError::Read { .. }), "{absent}");
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{engine, guest, program, quiet, run, shared_cache};
+use common::{component_with_lines, engine, guest, program, program_text, quiet, run, shared_cache};
 use tidegate::grants::{Grants, Kind};
 use tidegate::{Allocator, Ending, Engine, Pooling, RunError};
 use tokio::time::{sleep, timeout};
@@ -29,6 +29,23 @@ async fn endings() {
         assert_eq!(trap.message, message, "{body}");
         assert_eq!(trap.frames[0].function, "work", "{body}: {trap}");
     }
+}
+
+/// A guest built with debug information traps with the lines of its source.
+#[tokio::test]
+async fn a_trap_shows_source_lines() {
+    let engine = engine(&shared_cache()).build().unwrap();
+    let text = program_text("\n(call $inner)\n) (func $inner (result i32)\nunreachable");
+    let script = engine.load_bytes("x", &component_with_lines("guest.wat", &text)).await.unwrap();
+    let Ending::Trapped(trap) = quiet(&script).0.start().await.unwrap().ending else { panic!() };
+    let line = |part: &str| 1 + text.lines().position(|line| line.contains(part)).unwrap();
+    let expected = [("inner", line("unreachable")), ("work", line("call $inner"))];
+    for (frame, (function, line)) in trap.frames.iter().zip(expected) {
+        assert_eq!(frame.function, function, "{trap}");
+        let source = frame.source.as_deref().unwrap_or_default();
+        assert!(source.contains(&format!("guest.wat:{line}")), "{trap}");
+    }
+    assert_eq!(trap.frames.len(), 2, "{trap}");
 }
 
 #[tokio::test]

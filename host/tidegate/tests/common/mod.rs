@@ -49,16 +49,28 @@ pub fn component(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
+/// A component from its text, with debug information that names `file`.
+pub fn component_with_lines(file: &str, text: &str) -> Vec<u8> {
+    let mut parser = wat::Parser::new();
+    parser.generate_dwarf(wat::GenerateDwarf::Lines);
+    parser.parse_str(Some(Path::new(file)), text).unwrap()
+}
+
 /// A component whose `run` is this core function's body; its result is 0 for success.
 pub fn program(body: &str) -> Vec<u8> {
-    component(&format!(
+    component(&program_text(body))
+}
+
+/// Its text.
+pub fn program_text(body: &str) -> String {
+    format!(
         r#"(component
             (core module $program (func $work (export "run") (result i32) {body}))
             (core instance $instance (instantiate $program))
             (func $run (result (result)) (canon lift (core func $instance "run")))
             (instance $exported (export "run" (func $run)))
             (export "wasi:cli/run@0.2.0" (instance $exported)))"#
-    ))
+    )
 }
 
 /// A run that reads nothing, and what it writes.

@@ -1,36 +1,64 @@
 //! An HTTP/1.1 server that a test can read in one screen, so that every byte it sends is chosen.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Listens on loopback until the runtime ends.
-pub struct Peer(SocketAddr);
+pub struct Peer {
+    address: SocketAddr,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    open: AtomicUsize,
+    sent: AtomicUsize,
+}
 
 impl Peer {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let counts = Arc::new(Counts::default());
+        let shared = counts.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream));
+                let counts = shared.clone();
+                tokio::spawn(async move {
+                    counts.open.fetch_add(1, Ordering::Relaxed);
+                    serve(stream, &counts).await;
+                    counts.open.fetch_sub(1, Ordering::Relaxed);
+                });
             }
         });
-        Self(address)
+        Self { address, counts }
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        self.counts.open.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of `/flood` were taken.
+    pub fn sent(&self) -> usize {
+        self.counts.sent.load(Ordering::Relaxed)
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.0)
+        format!("http://{}", self.address)
     }
 
     pub fn endpoint(&self) -> String {
-        self.0.to_string()
+        self.address.to_string()
     }
 }
 
-async fn serve(mut stream: TcpStream) -> Option<()> {
+async fn serve(mut stream: TcpStream, counts: &Counts) -> Option<()> {
     let mut buffer = Vec::new();
     loop {
         let head = loop {
@@ -41,7 +69,10 @@ async fn serve(mut stream: TcpStream) -> Option<()> {
         };
         let path = head.split(' ').nth(1)?.to_owned();
         let body = request_body(&head, &mut stream, &mut buffer).await?;
-        answer(&mut stream, &path, body).await?;
+        match path.as_str() {
+            "/flood" => flood(&mut stream, counts).await?,
+            path => answer(&mut stream, path, body).await?,
+        }
     }
 }
 
@@ -53,7 +84,7 @@ async fn answer(stream: &mut TcpStream, path: &str, body: Vec<u8>) -> Option<()>
             tokio::time::sleep(Duration::from_millis(200)).await;
             whole(stream, b"slow").await
         }
-        "/never" => std::future::pending().await,
+        "/never" => until_closed(stream).await,
         "/echo" => whole(stream, &body).await,
         "/lines" => chunks(stream, &["one\r\ntw", "o\n\nthr", "ee"]).await,
         "/many" => chunks(stream, &[&"line\n".repeat(600)]).await,
@@ -94,7 +125,22 @@ async fn chunks(stream: &mut TcpStream, chunks: &[&str]) -> Option<()> {
 
 async fn endless(stream: &mut TcpStream) -> Option<()> {
     write(stream, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nline\n\r\n").await?;
-    std::future::pending().await
+    until_closed(stream).await
+}
+
+/// Sends as fast as it is taken.
+async fn flood(stream: &mut TcpStream, counts: &Counts) -> Option<()> {
+    let piece = vec![b'x'; 64 << 10];
+    write(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 1099511627776\r\n\r\n").await?;
+    loop {
+        write(stream, &piece).await?;
+        counts.sent.fetch_add(piece.len(), Ordering::Relaxed);
+    }
+}
+
+async fn until_closed(stream: &mut TcpStream) -> Option<()> {
+    while read(stream, &mut Vec::new()).await.is_some() {}
+    None
 }
 
 async fn request_body(head: &str, stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Vec<u8>> {

@@ -1,7 +1,8 @@
 //! A guest on the bare WIT: what an SDK would never do with handles, it does.
 //!
 //! ```text
-//! handles query KIND VALUE… | poll COUNT | hoard COUNT | misuse URL | drops URL | flight URL | upload URL | read URL STREAM PATH | refused
+//! handles query KIND VALUE… | poll COUNT | hoard COUNT | misuse URL | drops URL | flight URL | upload URL | read URL STREAM PATH | wait URL |
+//! hold URL | refused
 //! ```
 
 #[allow(missing_docs, unreachable_pub, clippy::all)]
@@ -30,6 +31,8 @@ fn main() {
         ["drops", url] => drop_in_any_order(&client(url)),
         ["flight", url] => flight(&client(url)),
         ["upload", url] => upload(&client(url)),
+        ["wait", url, ..] => wait(&client(url)),
+        ["hold", url] => hold(&client(url)),
         ["read", url, stream, path] => read(&client(url), stream, path),
         ["refused"] => refused(),
         _ => panic!("what? {arguments:?}"),
@@ -163,6 +166,20 @@ fn upload(client: &Client) {
     }
     body.finish().unwrap();
     println!("echoed {}", pending.take().unwrap().bytes().unwrap().len());
+}
+
+/// Waits for an hour while a request and a stream are open.
+fn wait(client: &Client) {
+    let _flight = client.start(get("/never")).unwrap();
+    let _stream = client.open_lines(get("/endless")).unwrap();
+    poll::after(HOUR).block();
+}
+
+/// Reads one piece of what would never end.
+fn hold(client: &Client) {
+    let stream = client.open_bytes(get("/flood")).unwrap();
+    println!("{}", stream.next().unwrap().unwrap().len());
+    poll::after(500_000_000).block();
 }
 
 /// Reads a stream to its end, and once more.
