@@ -84,10 +84,17 @@ pub struct KubeConfigOptions {
 }
 
 /// Of [`Kind::KubectlProxy`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct ProxyOptions {
     /// `http` or `https`, with an optional path prefix and without a user; `http://localhost:8001` unless set.
     pub url: Option<String>,
+}
+
+impl fmt::Debug for ProxyOptions {
+    /// Whether there is a URL: one that is not checked yet may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxyOptions").field("is_set", &self.url.is_some()).finish()
+    }
 }
 
 /// Of [`Kind::KubectlRaw`].

@@ -130,11 +130,14 @@ impl Client {
         if let Some(kept) = self.pool.take().await {
             match self.exchange(kept, request, deadline).await? {
                 Ok(head) => return Ok(head),
-                Err(broken) => {
-                    let Some(body) = again.filter(|_| may_repeat(checked.method(), broken.progress)) else {
-                        return Err(self.broken(broken));
-                    };
-                    request = self.fixed.request(checked, authorization, body)?;
+                Err(mut broken) => {
+                    request = match (broken.request.take(), again) {
+                        (Some(untouched), _) => untouched,
+                        (None, Some(body)) if may_repeat(checked.method(), broken.progress) => {
+                            self.fixed.request(checked, authorization, body)?
+                        }
+                        _ => return Err(self.broken(broken)),
+                    }
                 }
             }
         }

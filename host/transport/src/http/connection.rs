@@ -27,6 +27,8 @@ type Driver = Pin<Box<http1::Connection<TokioIo<Stream>, RequestBody>>>;
 pub(super) struct Broken {
     pub(super) error: hyper::Error,
     pub(super) progress: Progress,
+    /// The request itself, where nothing of it was taken, not even of its body.
+    pub(super) request: Option<http::Request<RequestBody>>,
 }
 
 /// How far a request came before its connection broke.
@@ -63,13 +65,14 @@ impl Connection {
         .await;
         result.map_err(|mut failed| {
             let (read_now, written_now) = self.meter.now();
-            let unsent = failed.take_message().is_some() || written_now == written;
+            let request = failed.take_message();
+            let unsent = request.is_some() || written_now == written;
             let progress = match (unsent, read_now == read) {
                 (_, false) => Progress::Answered,
                 (true, true) => Progress::Unsent,
                 (false, true) => Progress::Unanswered,
             };
-            Broken { error: failed.into_error(), progress }
+            Broken { error: failed.into_error(), progress, request }
         })
     }
 

@@ -43,7 +43,7 @@ impl Dialer {
     }
 
     pub(super) async fn dial(&self, deadline: Instant) -> Result<Connection, Error> {
-        let tcp = self.net.connect(deadline).await.map_err(|error| self.refused(error))?;
+        let tcp = self.net.connect(deadline).await.map_err(not_connected)?;
         let io = match &self.tls {
             None => Io::Plain(tcp),
             Some(secured) => self.handshake(secured, tcp, deadline).await?,
@@ -63,11 +63,18 @@ impl Dialer {
             }
         }
     }
+}
 
-    fn refused(&self, error: ConnectError) -> Error {
-        let code = if error.is_timeout() { Code::Timeout } else { Code::Unreachable };
-        Error::new(code, format!("connect to {}", self.server())).because(error)
+fn not_connected(error: ConnectError) -> Error {
+    if error.is_refused() {
+        // The name was granted, and what it resolved to is not.
+        return Error::denied(error.to_string(), error.missing());
     }
+    let (code, text) = match error.is_timeout() {
+        true => (Code::Timeout, "the server did not take the connection within the deadline"),
+        false => (Code::Unreachable, "the server cannot be reached"),
+    };
+    Error::new(code, text).because(error)
 }
 
 impl Secured {

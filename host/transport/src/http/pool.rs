@@ -1,5 +1,6 @@
+use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,10 @@ const MOST: usize = 64;
 /// After this long without I/O the runtime is asked once whether the peer has hung up meanwhile.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// Connections that wait for their next request. The last one used is the next one used, so that the others age and close.
+/// Connections that wait for their next request, the longest wait first. The last one used is the next one used, so that the
+/// others age and close.
 #[derive(Default)]
-pub(super) struct Pool(Mutex<Vec<(Connection, Instant)>>);
+pub(super) struct Pool(Mutex<VecDeque<(Connection, Instant)>>);
 
 impl Pool {
     /// A connection that was alive when last looked at.
@@ -35,19 +37,24 @@ impl Pool {
 
     /// Keeps a connection whose last body was read to its end.
     pub(super) fn put(&self, connection: Connection) {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.fresh();
         if idle.len() == MOST {
-            idle.remove(0);
+            idle.pop_front();
         }
-        idle.push((connection, Instant::now()));
+        idle.push_back((connection, Instant::now()));
     }
 
     fn pop(&self) -> Option<(Connection, Instant)> {
+        self.fresh().pop_back()
+    }
+
+    /// Those that have not waited for too long; the others are closed. There is no timer for it: a client that nobody uses keeps
+    /// its few sockets until the server closes them.
+    fn fresh(&self) -> MutexGuard<'_, VecDeque<(Connection, Instant)>> {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The newest is last: where it is too old, so are all.
-        if idle.last().is_some_and(|(_, since)| since.elapsed() > IDLE) {
-            idle.clear();
+        while idle.front().is_some_and(|(_, since)| since.elapsed() > IDLE) {
+            idle.pop_front();
         }
-        idle.pop()
+        idle
     }
 }

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tidegate_kube::request::{Method, Request};
-use tidegate_transport::{Code, body_channel};
+use tidegate_transport::{Choice, Code, body_channel, connect};
 
 use crate::peer::{Act, Peer, json, kubernetes, raw, reply};
-use crate::setup::{get, request, send, to, to_url};
+use crate::setup::{authority, get, options, request, send, to, to_url};
 
 #[tokio::test]
 async fn one_connection_serves_request_after_request() {
@@ -135,6 +135,26 @@ async fn a_kept_connection_that_closed_meanwhile_is_not_used() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!((peer.lines().len(), peer.connections()), (2, 3));
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_granted_is_a_missing_grant() {
+    let peer = Peer::plain(kubernetes(|_| json("{}"))).await;
+    let granted = authority(&[("net", "tidegate.test.localhost")], &[]);
+    let url = format!("http://127.0.0.1:{}", peer.address.port());
+    let choice = Choice::KubectlProxy { url: Some(url) };
+    let error = connect(&granted, &options(), choice).await.expect_err("not granted");
+    assert_eq!(error.missing(), [format!("--allow-net={}", peer.address)]);
+
+    // Granted by a name whose address no name may stand for. Machines without this name in /etc/hosts do not get that far.
+    let granted = authority(&[("net", "ip6-loopback")], &[]);
+    let url = format!("http://ip6-loopback:{}", peer.address.port());
+    let error =
+        connect(&granted, &options(), Choice::KubectlProxy { url: Some(url) }).await.expect_err("refused");
+    if error.code() != Code::Unreachable {
+        assert_eq!(error.missing(), [format!("--allow-net=[::1]:{}", peer.address.port())], "{error:?}");
+    }
+    assert_eq!(peer.connections(), 0);
 }
 
 #[tokio::test]
