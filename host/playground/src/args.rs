@@ -64,7 +64,8 @@ pub(crate) struct Args {
 impl Args {
     /// Where the kubeconfig goes.
     pub(crate) fn kubeconfig_path(&self) -> PathBuf {
-        let default = || std::env::temp_dir().join(format!("tidegate-playground-{}.kubeconfig", std::process::id()));
+        let default =
+            || std::env::temp_dir().join(format!("tidegate-playground-{}.kubeconfig", std::process::id()));
         self.kubeconfig_out.clone().unwrap_or_else(default)
     }
 

@@ -57,7 +57,8 @@ pub fn write_service_account(folder: &Path, token: &str, ca_pem: &str, namespace
 }
 
 fn replace_link(target: &Path, link: &Path) -> io::Result<()> {
-    let beside = link.with_file_name(format!("..{}_tmp", link.file_name().unwrap_or_default().to_string_lossy()));
+    let beside =
+        link.with_file_name(format!("..{}_tmp", link.file_name().unwrap_or_default().to_string_lossy()));
     let _ = fs::remove_file(&beside);
     std::os::unix::fs::symlink(target, &beside)?;
     fs::rename(&beside, link)

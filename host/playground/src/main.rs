@@ -52,7 +52,10 @@ async fn run(args: Args) -> ExitCode {
     } else {
         let (url, path) = (playground.url(), kubeconfig.display());
         let try_it = "kubectl get pods --watch";
-        writeln!(io::stdout(), "tidegate playground at {url}\n{LACKS}\n\n  export KUBECONFIG={path}\n  {try_it}\n")
+        writeln!(
+            io::stdout(),
+            "tidegate playground at {url}\n{LACKS}\n\n  export KUBECONFIG={path}\n  {try_it}\n"
+        )
     };
     // Nobody may be reading; the kubeconfig says the same.
     let _ = told.and_then(|()| io::stdout().flush());
@@ -63,7 +66,8 @@ async fn run(args: Args) -> ExitCode {
 
 /// Waits for a signal or, where that was asked for, for the parent to go.
 async fn ended(with_parent: bool) -> ExitCode {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return failed("listen for signals", &io::Error::last_os_error());
     };

@@ -107,7 +107,8 @@ impl Playground {
     /// Stores an object as it is, in place of one of that name, without validation; what the server sets is set
     /// where it is missing. Returns its revision; `None` where the kind is not served or the object has no name.
     pub fn put(&self, group: &str, plural: &str, object: Value) -> Option<u64> {
-        self.shared.with(|state| state.plant(group, plural, object, OffsetDateTime::now_utc()).map(|o| o.revision))
+        self.shared
+            .with(|state| state.plant(group, plural, object, OffsetDateTime::now_utc()).map(|o| o.revision))
     }
 
     /// Adds running pods of about `bytes` each (0: some 3 KB) to `namespace`, which is made where it is missing.

@@ -40,12 +40,15 @@ pub(crate) enum Discovery {
 /// 406 where nothing that it takes can be served.
 pub(crate) fn shape(accept: &str, include: Option<&str>) -> Answer<Shape> {
     for clause in clauses(accept) {
-        let param = |name: &str| clause.params.iter().find(|(found, _)| *found == name).map(|(_, value)| *value);
+        let param =
+            |name: &str| clause.params.iter().find(|(found, _)| *found == name).map(|(_, value)| *value);
         let meta = param("g") == Some("meta.k8s.io") && param("v") == Some("v1");
         match (clause.media, param("as")) {
             (media, None) if is_json(media) => return Ok(Shape::Whole),
             (media, Some("Table")) if is_json(media) && meta => return Ok(Shape::Table(included(include)?)),
-            (media, Some("PartialObjectMetadata" | "PartialObjectMetadataList")) if is_json(media) && meta => {
+            (media, Some("PartialObjectMetadata" | "PartialObjectMetadataList"))
+                if is_json(media) && meta =>
+            {
                 return Ok(Shape::Metadata);
             }
             _ => {}
@@ -109,7 +112,10 @@ mod tests {
             ("application/json;stream=watch", Some(Shape::Whole)),
             ("application/vnd.kubernetes.protobuf,application/json", Some(Shape::Whole)),
             (table, Some(Shape::Table(Include::Metadata))),
-            ("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json", Some(Shape::Metadata)),
+            (
+                "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
+                Some(Shape::Metadata),
+            ),
             ("application/vnd.kubernetes.protobuf", None),
             ("text/html", None),
             ("application/json;as=Table;v=v9;g=meta.k8s.io", None),

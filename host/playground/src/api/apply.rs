@@ -19,11 +19,10 @@ pub(super) fn apply(state: &mut State, target: &Target, request: &Request) -> An
         return Err(invalid_options(&violation));
     }
     let config = body::yaml(&request.body, &target.resource.kind)?;
-    for member in ["kind", "apiVersion"] {
-        if !config[member].is_string() {
-            let kind = &target.resource.kind;
-            return Err(Failure::bad_request(format!("{kind}: {member} must be set in an apply patch")));
-        }
+    if !config["kind"].is_string() || !config["apiVersion"].is_string() {
+        let version = config["apiVersion"].as_str().unwrap_or("/");
+        let kind = config["kind"].as_str().unwrap_or_default();
+        return Err(Failure::bad_request(format!("invalid object type: {version}, Kind={kind}")));
     }
     if !config["metadata"]["managedFields"].is_null() {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::delete::{self, FOREGROUND, ORPHAN, Options};
+use super::delete::{self, DEFINITIONS, FOREGROUND, ORPHAN, Options};
 use super::query::Query;
 use super::{State, entropy, timestamp, write};
 use crate::kinds::{Resource, established};
@@ -31,7 +31,10 @@ pub(crate) enum Chore {
     Defined(Key),
 }
 
-/// The token-bearing root certificate of the playground, published to every namespace as the real cluster does.
+/// The finalizer of a definition whose kind is served.
+const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
+/// The root certificate of the playground, published to every namespace as the real cluster does.
 const ROOT_CA: &str = "kube-root-ca.crt";
 
 pub(super) fn run(state: &mut State, now: OffsetDateTime) {
@@ -69,7 +72,7 @@ pub(super) fn note_written(state: &mut State, resource: &Resource, object: &Arc<
     }
     match resource.qualified() {
         "namespaces" if !marked => state.chores.push(Chore::NamespaceMade(object.key.name().into())),
-        "customresourcedefinitions.apiextensions.k8s.io" if !marked => {
+        DEFINITIONS if !marked => {
             state.chores.push(Chore::Defined(object.key.clone()));
         }
         _ => {}
@@ -80,24 +83,29 @@ fn gone(state: &mut State, resource: &str, object: &Object, now: OffsetDateTime)
     for place in state.store.dependents_of(&object.uid) {
         owned(state, &place, now);
     }
-    if resource == "customresourcedefinitions.apiextensions.k8s.io" {
-        let value = object.value();
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let spec = at(&value, "spec");
-        let (group, plural) = (text(&spec["group"]), text(&spec["names"]["plural"]));
-        let table = TableId::new(&group, &plural);
-        remove_all(state, &table, None, now);
+    if resource == DEFINITIONS {
+        let (group, plural) = names_of(&object.value());
         state.kinds.forget(&group, &plural);
     }
     // The last object of a namespace that is going lets it go; so does the last dependent of a waiting owner.
     if let Some(namespace) = object.key.namespace() {
         state.chores.push(Chore::Going((TableId::new("", "namespaces"), Key::new(None, namespace))));
     }
+    if let Some(definition) = definition_of(state, resource) {
+        state.chores.push(Chore::Going(definition));
+    }
     for owner in &object.owners {
         if let Some(place) = state.store.place_of(owner).cloned() {
             state.chores.push(Chore::Going(place));
         }
     }
+}
+
+/// Where the definition of a custom kind stands.
+fn definition_of(state: &State, resource: &str) -> Option<Place> {
+    let table = TableId::new("apiextensions.k8s.io", "customresourcedefinitions");
+    let key = Key::new(None, resource);
+    state.store.get(&table, &key).map(|_| (table.clone(), key))
 }
 
 /// Deletes a dependent none of whose owners is there, as the collector does (absent owners are taken out of a
@@ -124,11 +132,15 @@ fn going(state: &mut State, place: &Place, now: OffsetDateTime) {
     if at(&value, "metadata")["deletionTimestamp"].is_null() {
         return;
     }
-    if place.0.as_str() == "namespaces" {
-        return empty_namespace(state, place, now);
+    match place.0.as_str() {
+        "namespaces" => return empty_namespace(state, place, now),
+        DEFINITIONS => empty_definition(state, place, &value, now),
+        _ => {}
     }
     let has = |finalizer: &str| {
-        at(&value, "metadata")["finalizers"].as_array().is_some_and(|list| list.iter().any(|f| f == finalizer))
+        at(&value, "metadata")["finalizers"]
+            .as_array()
+            .is_some_and(|list| list.iter().any(|f| f == finalizer))
     };
     if has(ORPHAN) {
         for dependent in state.store.dependents_of(&object.uid) {
@@ -145,6 +157,23 @@ fn going(state: &mut State, place: &Place, now: OffsetDateTime) {
     }
 }
 
+/// The objects of a custom kind go before their definition.
+fn empty_definition(state: &mut State, place: &Place, value: &Map<String, Value>, now: OffsetDateTime) {
+    let (group, plural) = names_of(value);
+    let table = TableId::new(&group, &plural);
+    remove_all(state, &table, None, now);
+    let left = state.store.snapshot(&table, None).map_or(0, |all| all.after(None, None).count());
+    if left == 0 {
+        drop_finalizer(state, place, CLEANUP);
+    }
+}
+
+fn names_of(definition: &Map<String, Value>) -> (String, String) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let spec = at(definition, "spec");
+    (text(&spec["group"]), text(&spec["names"]["plural"]))
+}
+
 fn empty_namespace(state: &mut State, place: &Place, now: OffsetDateTime) {
     let namespace = place.1.name().to_owned();
     let mut left = 0;
@@ -159,14 +188,12 @@ fn empty_namespace(state: &mut State, place: &Place, now: OffsetDateTime) {
         && !kept
         && let Some(resource) = state.kinds.of_table(&place.0).cloned()
     {
-        write::remove(state, &resource, &place.1);
+        write::remove(state, &resource, &place.1, None);
     }
 }
 
 fn namespace_made(state: &mut State, name: &str, now: OffsetDateTime) {
-    let metadata = |object: &str| {
-        json!({"name": object, "namespace": name, "uid": entropy::uuid(), "creationTimestamp": timestamp(now)})
-    };
+    let metadata = |object: &str| json!({"name": object, "namespace": name, "uid": entropy::uuid(), "creationTimestamp": timestamp(now)});
     let account = json!({"metadata": metadata("default")});
     let mut root = json!({"metadata": metadata(ROOT_CA), "data": {"ca.crt": state.root_ca}});
     let text = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such \
@@ -187,10 +214,17 @@ fn defined(state: &mut State, key: &Key, now: OffsetDateTime) {
     let Some(object) = state.store.get(&table, key).cloned() else { return };
     let mut value = object.value();
     let definition = Value::Object(value.clone());
-    if state.kinds.define(&definition).is_err() || !definition["status"]["acceptedNames"]["kind"].is_null() {
+    if state.kinds.define(&definition).is_err()
+        || definition["status"]["acceptedNames"]["kind"].as_str().is_some_and(|kind| !kind.is_empty())
+    {
         return;
     }
     value.insert("status".into(), established(&definition, &timestamp(now)));
+    let finalizers = &mut value["metadata"]["finalizers"];
+    match finalizers.as_array_mut() {
+        Some(finalizers) => finalizers.push(json!(CLEANUP)),
+        None => *finalizers = json!([CLEANUP]),
+    }
     rewrite(state, &(table, key.clone()), value);
 }
 
@@ -241,7 +275,7 @@ fn drop_finalizer(state: &mut State, place: &Place, finalizer: &str) {
     let finished = is_finished(&value);
     rewrite(state, place, value);
     if finished && let Some(resource) = state.kinds.of_table(&place.0).cloned() {
-        write::remove(state, &resource, &place.1);
+        write::remove(state, &resource, &place.1, None);
     }
 }
 

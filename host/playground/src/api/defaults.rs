@@ -10,7 +10,10 @@ pub(super) fn fill(resource: &Resource, object: &mut Map<String, Value>) {
     let status_missing = at(object, "status").is_null();
     match resource.qualified() {
         "pods" => {
-            with(object, "spec", pod_spec);
+            with(object, "spec", |spec| {
+                pod_spec(spec);
+                default(spec, "enableServiceLinks", json!(true));
+            });
             if status_missing {
                 let class = quality(at(object, "spec"));
                 object.insert("status".into(), json!({"phase": "Pending", "qosClass": class}));
@@ -27,12 +30,30 @@ pub(super) fn fill(resource: &Resource, object: &mut Map<String, Value>) {
         "persistentvolumeclaims" if status_missing => {
             object.insert("status".into(), json!({"phase": "Pending"}));
         }
-        "nodes" => with(object, "spec", |_| {}),
-        "customresourcedefinitions.apiextensions.k8s.io" => with(object, "spec", definition),
+        "nodes" => {
+            with(object, "spec", |_| {});
+            with(object, "status", node_status);
+        }
+        "customresourcedefinitions.apiextensions.k8s.io" => {
+            with(object, "spec", definition);
+            if status_missing {
+                let versions = at(object, "spec")["versions"].as_array().cloned().unwrap_or_default();
+                let stored: Vec<&Value> = versions
+                    .iter()
+                    .filter(|version| version["storage"] == true)
+                    .map(|version| &version["name"])
+                    .collect();
+                let names = json!({"plural": "", "kind": ""});
+                let status = json!({"conditions": null, "acceptedNames": names, "storedVersions": stored});
+                object.insert("status".into(), status);
+            }
+        }
         _ => {}
     }
-    if matches!(resource.qualified(), "deployments.apps" | "statefulsets.apps" | "daemonsets.apps" | "jobs.batch" | "services")
-        && at(object, "status").is_null()
+    if matches!(
+        resource.qualified(),
+        "deployments.apps" | "statefulsets.apps" | "daemonsets.apps" | "jobs.batch" | "services"
+    ) && at(object, "status").is_null()
     {
         let status = if resource.qualified() == "services" { json!({"loadBalancer": {}}) } else { json!({}) };
         object.insert("status".into(), status);
@@ -66,7 +87,6 @@ fn pod_spec(spec: &mut Map<String, Value>) {
         ("dnsPolicy", json!("ClusterFirst")),
         ("schedulerName", json!("default-scheduler")),
         ("securityContext", json!({})),
-        ("enableServiceLinks", json!(true)),
     ] {
         default(spec, member, value);
     }
@@ -220,11 +240,32 @@ fn secret(object: &mut Map<String, Value>) {
     if let Some(Value::Object(texts)) = object.remove("stringData") {
         with(object, "data", |data| {
             for (key, text) in texts {
-                let encoded = base64::engine::general_purpose::STANDARD.encode(text.as_str().unwrap_or_default());
+                let encoded =
+                    base64::engine::general_purpose::STANDARD.encode(text.as_str().unwrap_or_default());
                 data.insert(key, json!(encoded));
             }
         });
     }
+}
+
+fn node_status(status: &mut Map<String, Value>) {
+    default(status, "daemonEndpoints", json!({"kubeletEndpoint": {"Port": 0}}));
+    with(status, "nodeInfo", |info| {
+        for member in [
+            "machineID",
+            "systemUUID",
+            "bootID",
+            "kernelVersion",
+            "osImage",
+            "containerRuntimeVersion",
+            "kubeletVersion",
+            "kubeProxyVersion",
+            "operatingSystem",
+            "architecture",
+        ] {
+            default(info, member, json!(""));
+        }
+    });
 }
 
 fn definition(spec: &mut Map<String, Value>) {

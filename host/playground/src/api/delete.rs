@@ -18,6 +18,9 @@ pub(super) const FOREGROUND: &str = "foregroundDeletion";
 /// The finalizer that the collector removes once the dependents no longer name their owner.
 pub(super) const ORPHAN: &str = "orphan";
 
+/// The table of custom kinds' definitions.
+pub(super) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+
 /// What becomes of dependents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Propagation {
@@ -53,11 +56,10 @@ pub(super) fn delete(state: &mut State, target: &Target, request: &Request) -> A
     let options = Options::read(request)?;
     let key = target.key()?;
     match remove(state, &target.resource, &key, &options, request.now)? {
-        Outcome::Going(object) => {
-            let code = if options.propagation == Propagation::Foreground { 202 } else { 200 };
-            document(code, target, request, &object)
+        Outcome::Going(object) => document(200, target, request, &object),
+        Outcome::Gone(object) if target.resource.traits.returns_deleted => {
+            document(200, target, request, &object)
         }
-        Outcome::Gone(object) if target.resource.traits.returns_deleted => document(200, target, request, &object),
         Outcome::Gone(object) => {
             let mut about = details(&target.resource.group, &target.resource.plural, key.name());
             about["uid"] = json!(object.uid);
@@ -94,7 +96,8 @@ pub(super) fn remove(
     now: OffsetDateTime,
 ) -> Answer<Outcome> {
     let name = key.name();
-    let before = state.store.get(&resource.table, key).ok_or_else(|| Failure::not_found(resource, name))?.clone();
+    let before =
+        state.store.get(&resource.table, key).ok_or_else(|| Failure::not_found(resource, name))?.clone();
     check(resource, &before, options)?;
     if resource.qualified() == "namespaces" && matches!(name, "default" | "kube-system" | "kube-public") {
         return Err(Failure::forbidden(resource, name, "this namespace may not be deleted"));
@@ -105,8 +108,14 @@ pub(super) fn remove(
     let finalizers = value["metadata"]["finalizers"].as_array().map_or(0, Vec::len)
         + if resource.qualified() == "namespaces" { 1 } else { 0 };
     if grace == 0 && finalizers == 0 {
-        let gone = if options.dry_run { Some(before.clone()) } else { write::remove(state, resource, key) };
-        return Ok(Outcome::Gone(gone.unwrap_or(before)));
+        // A pod's last state says that it was to go at once; other kinds vanish as they are.
+        if resource.qualified() == "pods" && mark(&mut value, 0, now) {
+            count_up(resource, &mut value);
+        }
+        if options.dry_run {
+            return Ok(Outcome::Gone(before));
+        }
+        return Ok(Outcome::Gone(write::remove(state, resource, key, Some(value)).unwrap_or(before)));
     }
     if !mark(&mut value, grace, now) || options.dry_run {
         return Ok(Outcome::Going(before));
@@ -114,11 +123,31 @@ pub(super) fn remove(
     if resource.qualified() == "namespaces" {
         value.insert("status".into(), json!({"phase": "Terminating"}));
     }
+    if resource.qualified() == DEFINITIONS {
+        terminating(&mut value, now);
+    } else {
+        count_up(resource, &mut value);
+    }
+    Ok(Outcome::Going(write::put(state, resource, key.clone(), value)))
+}
+
+fn count_up(resource: &Resource, value: &mut Map<String, Value>) {
     if resource.traits.generation {
         let generation = value["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         value["metadata"]["generation"] = json!(generation);
     }
-    Ok(Outcome::Going(write::put(state, resource, key.clone(), value)))
+}
+
+/// A definition that is to go says that its objects go first.
+fn terminating(value: &mut Map<String, Value>, now: OffsetDateTime) {
+    let condition = json!({
+        "type": "Terminating", "status": "True", "lastTransitionTime": timestamp(now),
+        "reason": "InstanceDeletionPending",
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    });
+    if let Some(conditions) = value.get_mut("status").and_then(|status| status["conditions"].as_array_mut()) {
+        conditions.push(condition);
+    }
 }
 
 impl Options {
@@ -133,16 +162,18 @@ impl Options {
     pub(super) fn of(body: &Value, query: &Query) -> Answer<Options> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let policy = text(&body["propagationPolicy"]).or(query.get("propagationPolicy").map(str::to_owned));
-        let orphan = body["orphanDependents"].as_bool().or(query.get("orphanDependents").map(|v| v != "false"));
+        let orphan =
+            body["orphanDependents"].as_bool().or(query.get("orphanDependents").map(|v| v != "false"));
         let propagation = match policy.as_deref() {
             None if orphan == Some(true) => Propagation::Orphan,
             None | Some("Background") => Propagation::Background,
             Some("Foreground") => Propagation::Foreground,
             Some("Orphan") => Propagation::Orphan,
             Some(other) => {
-                let allowed = [json!("Foreground"), json!("Background"), json!("Orphan"), Value::Null];
-                let violation = crate::kinds::Violation::unsupported("propagationPolicy", &json!(other), &allowed);
-                return Err(Failure::invalid_options(&[violation]));
+                let allowed = [json!("Foreground"), json!("Background"), json!("Orphan"), json!("nil")];
+                let violation =
+                    crate::kinds::Violation::unsupported("propagationPolicy", &json!(other), &allowed);
+                return Err(Failure::invalid_options("DeleteOptions", &[violation]));
             }
         };
         Ok(Options {
@@ -150,7 +181,8 @@ impl Options {
             propagation,
             uid: text(&body["preconditions"]["uid"]),
             revision: text(&body["preconditions"]["resourceVersion"]),
-            dry_run: query.dry_run()? || body["dryRun"].as_array().is_some_and(|modes| !modes.is_empty()),
+            dry_run: query.dry_run("DeleteOptions")?
+                || body["dryRun"].as_array().is_some_and(|modes| !modes.is_empty()),
         })
     }
 }
@@ -159,13 +191,17 @@ fn check(resource: &Resource, before: &Object, options: &Options) -> Answer<()> 
     let name = before.key.name();
     if let Some(uid) = options.uid.as_deref().filter(|uid| **uid != *before.uid) {
         let found = &before.uid;
-        let why = format!("the UID in the precondition ({uid}) does not match the UID in record ({found}). The object might have been deleted and then recreated");
-        return Err(Failure::conflict(resource, name, &why));
+        let why = format!(
+            "the UID in the precondition ({uid}) does not match the UID in record ({found}). The object might have been deleted and then recreated"
+        );
+        return Err(Failure::precondition(resource, name, &why));
     }
     let found = before.revision.to_string();
     if let Some(revision) = options.revision.as_deref().filter(|revision| *revision != found) {
-        let why = format!("the ResourceVersion in the precondition ({revision}) does not match the ResourceVersion in record ({found}). The object might have been modified");
-        return Err(Failure::conflict(resource, name, &why));
+        let why = format!(
+            "the ResourceVersion in the precondition ({revision}) does not match the ResourceVersion in record ({found}). The object might have been modified"
+        );
+        return Err(Failure::precondition(resource, name, &why));
     }
     Ok(())
 }

@@ -18,9 +18,11 @@ pub(super) fn evict(state: &mut State, target: &Target, request: &Request) -> An
         true => Value::Null,
         false => body::document(request, "Eviction")?,
     };
-    let query = if request.query.dry_run()? { Query::parse("dryRun=All") } else { Query::default() };
+    let query =
+        if request.query.dry_run("CreateOptions")? { Query::parse("dryRun=All") } else { Query::default() };
     let options = Options::of(&eviction["deleteOptions"], &query)?;
     delete::remove(state, &target.resource, &target.key()?, &options, request.now)?;
-    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    let status =
+        json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(value_document(201, &status))
 }

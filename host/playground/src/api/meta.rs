@@ -8,7 +8,8 @@ use super::route::Target;
 use crate::kinds::Resource;
 
 /// Members of the metadata that only the server writes.
-const SERVER_OWNED: [&str; 4] = ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"];
+const SERVER_OWNED: [&str; 4] =
+    ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"];
 
 /// Sets what the server sets on a new object.
 pub(super) fn begin(target: &Target, request: &Request, object: &mut Map<String, Value>) {
@@ -62,7 +63,8 @@ pub(super) fn count_generation(resource: &Resource, before: &Value, after: &mut 
         object.iter().filter(|(name, _)| counted(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
     };
     let before_members = before.as_object().map(members).unwrap_or_default();
-    let deleted_now = before["metadata"]["deletionTimestamp"].is_null() && !after["metadata"]["deletionTimestamp"].is_null();
+    let deleted_now = before["metadata"]["deletionTimestamp"].is_null()
+        && !after["metadata"]["deletionTimestamp"].is_null();
     if members(after) != before_members || deleted_now {
         let generation = before["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         after["metadata"]["generation"] = json!(generation);

@@ -12,7 +12,13 @@ impl State {
     /// Puts an object there as it is, with what the server sets where it is missing; in place of one that is there.
     ///
     /// `None` where the kind is not served.
-    pub(crate) fn plant(&mut self, group: &str, plural: &str, value: Value, now: OffsetDateTime) -> Option<Arc<Object>> {
+    pub(crate) fn plant(
+        &mut self,
+        group: &str,
+        plural: &str,
+        value: Value,
+        now: OffsetDateTime,
+    ) -> Option<Arc<Object>> {
         let resource = self.kinds.of_table(&TableId::new(group, plural))?.clone();
         let mut value = value.as_object().cloned()?;
         let metadata = value.entry("metadata").or_insert_with(|| json!({}));
@@ -31,7 +37,9 @@ impl State {
 
     /// Changes an object in place, unless the change changes nothing. Whether it was there and changed.
     pub(crate) fn edit(&mut self, place: &Place, change: impl FnOnce(&mut Value)) -> bool {
-        let (Some(resource), Some(object)) = (self.kinds.of_table(&place.0), self.store.get(&place.0, &place.1)) else {
+        let (Some(resource), Some(object)) =
+            (self.kinds.of_table(&place.0), self.store.get(&place.0, &place.1))
+        else {
             return false;
         };
         let resource = resource.clone();
@@ -50,7 +58,7 @@ impl State {
     /// Removes an object whatever keeps it, as a kubelet ends a pod.
     pub(crate) fn uproot(&mut self, place: &Place) {
         if let Some(resource) = self.kinds.of_table(&place.0).cloned() {
-            write::remove(self, &resource, &place.1);
+            write::remove(self, &resource, &place.1, None);
         }
     }
 

@@ -18,7 +18,11 @@ impl Query {
 
     /// The first value of that name; an empty one counts as absent, as in the real server.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str()).filter(|v| !v.is_empty())
+        self.0
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|v| !v.is_empty())
     }
 
     /// Whether a switch is on: `true`, `1`, or named without a value.
@@ -33,24 +37,26 @@ impl Query {
     /// 400 where it is none.
     pub(crate) fn number(&self, name: &str) -> Answer<Option<i64>> {
         let parse = |text: &str| {
-            text.parse().map_err(|_| Failure::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax")))
+            text.parse().map_err(|_| {
+                Failure::bad_request(format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"))
+            })
         };
         self.get(name).map(parse).transpose()
     }
 
-    /// Whether the write is only to be tried.
+    /// Whether the write is only to be tried; `options` names the options in a refusal.
     ///
     /// # Errors
     /// 422 for anything but `All`.
-    pub(crate) fn dry_run(&self) -> Answer<bool> {
+    pub(crate) fn dry_run(&self, options: &str) -> Answer<bool> {
         match self.get("dryRun") {
             None => Ok(false),
             Some("All") => Ok(true),
             Some(other) => {
                 use serde_json::json;
                 let field = "dryRun";
-                let violation = crate::kinds::Violation::unsupported(field, &json!(other), &[json!("All")]);
-                Err(Failure::invalid_options(&[violation]))
+                let violation = crate::kinds::Violation::unsupported(field, &json!([other]), &[json!("All")]);
+                Err(Failure::invalid_options(options, &[violation]))
             }
         }
     }

@@ -7,11 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::body;
 use super::query::Query;
 use super::route::Target;
 use super::status::{Answer, Failure};
 use super::view::ListMeta;
-use crate::kinds::Violation;
+use crate::kinds::{Origin, Violation};
 use crate::select::{FieldSelector, LabelSelector, Selection};
 use crate::store::{Object, Refused, Store};
 
@@ -44,11 +45,11 @@ pub(crate) fn get(store: &Store, target: &Target, query: &Query) -> Answer<Arc<O
 pub(crate) fn list(store: &Store, target: &Target, query: &Query) -> Answer<Page> {
     let options = options_violations(query);
     if !options.is_empty() {
-        return Err(Failure::invalid_options(&options));
+        return Err(Failure::invalid_options("ListOptions", &options));
     }
     let selection = selection(target, query)?;
     let token = query.get("continue").map(|text| Token::read(text, query)).transpose()?;
-    let asked = revision(query)?;
+    let asked = revision(query).map_err(|why| why.prefixed("invalid resource version: "))?;
     let exact = query.get("resourceVersionMatch") == Some("Exact")
         || (asked.is_some_and(|revision| revision > 0)
             && query.get("resourceVersionMatch").is_none()
@@ -63,10 +64,13 @@ pub(crate) fn list(store: &Store, target: &Target, query: &Query) -> Answer<Page
         (Refused::Compacted { .. }, Some(token)) => {
             Failure::expired(CONTINUE_EXPIRED).with_continue(Token { rv: -1, ..token.clone() }.text())
         }
-        (Refused::Compacted { .. }, None) => Failure::expired("The resourceVersion for the provided list is too old."),
+        (Refused::Compacted { .. }, None) => {
+            Failure::expired("The resourceVersion for the provided list is too old.")
+        }
     })?;
     // The real server answers a list at "any" revision from its cache and ignores the limit.
-    let limit = if query.get("resourceVersion") == Some("0") { 0 } else { query.number("limit")?.unwrap_or(0) };
+    let limit =
+        if query.get("resourceVersion") == Some("0") { 0 } else { query.number("limit")?.unwrap_or(0) };
     let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
     let start = token.as_ref().map(|token| token.start_key(target));
     let namespace = target.namespace.as_deref();
@@ -88,16 +92,21 @@ pub(crate) fn list(store: &Store, target: &Target, query: &Query) -> Answer<Page
 /// # Errors
 /// 400.
 pub(crate) fn selection(target: &Target, query: &Query) -> Answer<Selection> {
-    let labels = LabelSelector::parse(query.get("labelSelector").unwrap_or_default()).map_err(Failure::bad_request)?;
-    let fields = FieldSelector::parse(query.get("fieldSelector").unwrap_or_default()).map_err(Failure::bad_request)?;
+    let labels =
+        LabelSelector::parse(query.get("labelSelector").unwrap_or_default()).map_err(Failure::bad_request)?;
+    let fields =
+        FieldSelector::parse(query.get("fieldSelector").unwrap_or_default()).map_err(Failure::bad_request)?;
     for name in fields.names() {
         let known = matches!(name, "metadata.name" | "metadata.namespace")
             || target.resource.indexed.iter().any(|field| *field.name == *name);
         if known {
             continue;
         }
-        return Err(Failure::bad_request(if target.resource.indexed.is_empty() {
-            format!("\"{name}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
+        let plain = target.resource.indexed.is_empty() && target.resource.origin == Origin::BuiltIn;
+        return Err(Failure::bad_request(if plain {
+            format!(
+                "\"{name}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+            )
         } else {
             format!("field label not supported: {name}")
         }));
@@ -111,7 +120,11 @@ pub(crate) fn selection(target: &Target, query: &Query) -> Answer<Selection> {
 /// 400 where it is none.
 pub(crate) fn revision(query: &Query) -> Answer<Option<u64>> {
     let parse = |text: &str| {
-        let why = || format!("resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax");
+        let why = || {
+            format!(
+                "resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
+            )
+        };
         text.parse().map_err(|_| Failure::bad_request(why()))
     };
     query.get("resourceVersion").map(parse).transpose()
@@ -127,7 +140,10 @@ fn options_violations(query: &Query) -> Vec<Violation> {
     let field = "resourceVersionMatch";
     if let Some(rule) = query.get(field) {
         if query.get("resourceVersion").is_none() {
-            found.push(Violation::forbidden(field, "resourceVersionMatch is forbidden unless resourceVersion is provided"));
+            found.push(Violation::forbidden(
+                field,
+                "resourceVersionMatch is forbidden unless resourceVersion is provided",
+            ));
         }
         if query.get("continue").is_some() {
             found.push(Violation::forbidden(field, "resourceVersionMatch is forbidden with continue"));
@@ -162,14 +178,19 @@ struct Token {
 
 impl Token {
     fn read(text: &str, query: &Query) -> Answer<Token> {
-        let bad = |why: &str| Failure::bad_request(format!("continue key is not valid: {why}"));
+        let bad = |why: &str| {
+            Failure::bad_request(format!("invalid continue token: continue key is not valid: {why}"))
+        };
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|why| bad(&why.to_string()))?;
-        let token: Token = serde_json::from_slice(&bytes).map_err(|_| bad("incorrect encoding"))?;
+        let token: Token =
+            serde_json::from_slice(&bytes).map_err(|why| bad(&body::syntax_error(&bytes, &why)))?;
         if token.v != "meta.k8s.io/v1" {
             return Err(bad(&format!("server does not recognize this encoded version \"{}\"", token.v)));
         }
         if query.get("resourceVersion").is_some_and(|revision| revision != "0") {
-            return Err(Failure::bad_request("specifying resource version is not allowed when using continue"));
+            return Err(Failure::bad_request(
+                "specifying resource version is not allowed when using continue",
+            ));
         }
         Ok(token)
     }

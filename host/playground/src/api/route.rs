@@ -53,10 +53,13 @@ impl Target {
 /// # Errors
 /// The 404 that the real server answers below a known group.
 pub(crate) fn route(kinds: &Kinds, path: &str) -> Answer<Route> {
-    let segments: Vec<String> = path.split('/').skip(1).filter(|segment| !segment.is_empty()).map(decode).collect();
+    let segments: Vec<String> =
+        path.split('/').skip(1).filter(|segment| !segment.is_empty()).map(decode).collect();
     let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (group, version, rest) = match parts.as_slice() {
-        ["api" | "apis"] | ["api", "v1"] | ["apis", _] | ["apis", _, _] => return Ok(Route::Discovery(segments)),
+        ["api" | "apis"] | ["api", "v1"] | ["apis", _] | ["apis", _, _] => {
+            return Ok(Route::Discovery(segments));
+        }
         ["api", version, rest @ ..] => ("", *version, rest),
         ["apis", group, version, rest @ ..] => (*group, *version, rest),
         _ => return Ok(Route::Unknown),
@@ -85,13 +88,18 @@ struct Place<'a> {
 }
 
 fn place<'a>(rest: &[&'a str]) -> Option<Place<'a>> {
-    let namespaced = |namespace| move |plural, name, subresource| Place { plural, namespace, name, subresource };
+    let namespaced =
+        |namespace| move |plural, name, subresource| Place { plural, namespace, name, subresource };
     Some(match *rest {
         // `namespaces/x/status` is about a namespace; `namespaces/x/pods` about what is in it.
-        ["namespaces", name, sub @ ("status" | "finalize")] => namespaced(None)("namespaces", Some(name), Some(sub)),
+        ["namespaces", name, sub @ ("status" | "finalize")] => {
+            namespaced(None)("namespaces", Some(name), Some(sub))
+        }
         ["namespaces", namespace, plural] => namespaced(Some(namespace))(plural, None, None),
         ["namespaces", namespace, plural, name] => namespaced(Some(namespace))(plural, Some(name), None),
-        ["namespaces", namespace, plural, name, sub] => namespaced(Some(namespace))(plural, Some(name), Some(sub)),
+        ["namespaces", namespace, plural, name, sub] => {
+            namespaced(Some(namespace))(plural, Some(name), Some(sub))
+        }
         [plural] => namespaced(None)(plural, None, None),
         [plural, name] => namespaced(None)(plural, Some(name), None),
         [plural, name, sub] => namespaced(None)(plural, Some(name), Some(sub)),

@@ -32,7 +32,8 @@ pub(super) fn handle(state: &mut State, target: &Target, request: &Request) -> A
     }
     let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
     if replicas < 0 {
-        let violation = Violation::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0");
+        let violation =
+            Violation::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0");
         return Err(invalid(key.name(), &violation));
     }
     let mut after = before.value();

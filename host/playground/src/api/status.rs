@@ -61,8 +61,8 @@ impl Failure {
 
     /// 406 with the types that would do.
     pub(crate) fn not_acceptable() -> Box<Failure> {
-        let message = "only the following media types are accepted: application/json, application/yaml";
-        Failure::new(406, "NotAcceptable", message)
+        let message = "406: Not Acceptable\n\nAvailable representations: application/json, application/json;stream=watch";
+        Failure::new(406, "NotAcceptable", message).with_details(json!({}))
     }
 
     /// 409: the name is taken.
@@ -79,7 +79,8 @@ impl Failure {
 
     /// 409: somebody else wrote in between.
     pub(crate) fn modified(resource: &Resource, name: &str) -> Box<Failure> {
-        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        let why =
+            "the object has been modified; please apply your changes to the latest version and try again";
         Failure::conflict(resource, name, why)
     }
 
@@ -107,9 +108,23 @@ impl Failure {
         Failure::invalid_kind(&resource.group, &resource.kind, &resource.qualified_kind(), name, violations)
     }
 
-    /// 422 for the options of a list or a watch.
-    pub(crate) fn invalid_options(violations: &[Violation]) -> Box<Failure> {
-        Failure::invalid_kind("meta.k8s.io", "ListOptions", "ListOptions.meta.k8s.io", "", violations)
+    /// 422 for the options of a request: `ListOptions`, `CreateOptions`, …
+    pub(crate) fn invalid_options(kind: &str, violations: &[Violation]) -> Box<Failure> {
+        Failure::invalid_kind("meta.k8s.io", kind, &format!("{kind}.meta.k8s.io"), "", violations)
+    }
+
+    /// 422 for an update that has to say which revision it replaces; the real server names the resource here.
+    pub(crate) fn revision_missing(resource: &Resource, name: &str) -> Box<Failure> {
+        let why = "must be specified for an update";
+        let violation = Violation::invalid("metadata.resourceVersion", &json!(0), why);
+        Failure::invalid_kind(&resource.group, &resource.plural, resource.qualified(), name, &[violation])
+    }
+
+    /// 409 for a precondition of a delete; the real server names the kind here.
+    pub(crate) fn precondition(resource: &Resource, name: &str, why: &str) -> Box<Failure> {
+        let message =
+            format!("Operation cannot be fulfilled on {} \"{name}\": {why}", resource.qualified_kind());
+        Failure::new(409, "Conflict", message).with_details(details(&resource.group, &resource.kind, name))
     }
 
     /// 504: the revision lies ahead.
@@ -117,6 +132,18 @@ impl Failure {
         let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
         let cause = json!({"reason": "ResourceVersionTooLarge", "message": "Too large resource version"});
         Failure::new(504, "Timeout", message).with_details(json!({"causes": [cause], "retryAfterSeconds": 1}))
+    }
+
+    /// The same message as an error that the real server did not expect: 500 without a reason.
+    pub(crate) fn internal(mut self: Box<Self>) -> Box<Failure> {
+        (self.code, self.reason) = (500, "");
+        self
+    }
+
+    /// The same refusal with something said before its message.
+    pub(crate) fn prefixed(mut self: Box<Self>, before: &str) -> Box<Failure> {
+        self.message.insert_str(0, before);
+        self
     }
 
     /// The same refusal with these details.
@@ -153,11 +180,23 @@ impl Failure {
         status
     }
 
-    fn about(code: u16, reason: &'static str, message: String, resource: &Resource, name: &str) -> Box<Failure> {
+    fn about(
+        code: u16,
+        reason: &'static str,
+        message: String,
+        resource: &Resource,
+        name: &str,
+    ) -> Box<Failure> {
         Failure::new(code, reason, message).with_details(details(&resource.group, &resource.plural, name))
     }
 
-    fn invalid_kind(group: &str, kind: &str, qualified: &str, name: &str, found: &[Violation]) -> Box<Failure> {
+    fn invalid_kind(
+        group: &str,
+        kind: &str,
+        qualified: &str,
+        name: &str,
+        found: &[Violation],
+    ) -> Box<Failure> {
         let mut texts: Vec<String> = found.iter().map(Violation::text).collect();
         texts.dedup();
         let text = if texts.len() == 1 { texts.remove(0) } else { format!("[{}]", texts.join(", ")) };
@@ -171,5 +210,7 @@ impl Failure {
 /// `details` of a Status: empty members are left out.
 pub(crate) fn details(group: &str, kind: &str, name: &str) -> Value {
     let members = [("name", name), ("group", group), ("kind", kind)];
-    Value::Object(members.into_iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| (k.into(), json!(v))).collect())
+    Value::Object(
+        members.into_iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| (k.into(), json!(v))).collect(),
+    )
 }

@@ -95,7 +95,9 @@ impl Patcher<'_> {
         }
         match patch_list(self.kind, &self.path) {
             ListKind::Atomic => *list = change.to_vec(),
-            ListKind::Set => list.extend(change.iter().filter(|item| !list.contains(item)).cloned().collect::<Vec<_>>()),
+            ListKind::Set => {
+                list.extend(change.iter().filter(|item| !list.contains(item)).cloned().collect::<Vec<_>>())
+            }
             ListKind::Map(keys) => {
                 let key = keys.first().map(String::as_str).unwrap_or("name");
                 for item in change {
@@ -109,7 +111,11 @@ impl Patcher<'_> {
     fn item(&mut self, list: &mut Vec<Value>, item: &Value, key: &str) -> Result<(), String> {
         let name = self.path.join(".");
         let Some(item) = item.as_object() else { return Err(format!("{name}: an item is not an object")) };
-        let wanted = item.get(key).ok_or_else(|| format!("map: {name} does not contain declared merge key: {key}"))?;
+        let members: Vec<String> =
+            item.iter().map(|(member, value)| format!("{member}:{}", bare(value))).collect();
+        let missing =
+            || format!("map: map[{}] does not contain declared merge key: {key}", members.join(" "));
+        let wanted = item.get(key).ok_or_else(missing)?;
         let position = list.iter().position(|present| present[key] == *wanted);
         if item.get("$patch").and_then(Value::as_str) == Some("delete") {
             list.retain(|present| present[key] != *wanted);
@@ -125,6 +131,11 @@ impl Patcher<'_> {
             }
         }
     }
+}
+
+/// A value as Go prints it.
+fn bare(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn without_directives(patch: &Map<String, Value>) -> Map<String, Value> {
@@ -148,7 +159,13 @@ fn reorder(value: &mut Map<String, Value>, list: &str, order: &Value, kind: &Lis
         _ => order.iter().position(|wanted| wanted == item),
     };
     let mut last = 0;
-    let ranks: Vec<usize> = items.iter().map(|item| { last = rank(item).unwrap_or(last); last }).collect();
+    let ranks: Vec<usize> = items
+        .iter()
+        .map(|item| {
+            last = rank(item).unwrap_or(last);
+            last
+        })
+        .collect();
     let mut ranked: Vec<(usize, Value)> = ranks.into_iter().zip(items.drain(..)).collect();
     ranked.sort_by_key(|(rank, _)| *rank);
     items.extend(ranked.into_iter().map(|(_, item)| item));
@@ -168,19 +185,74 @@ mod tests {
             "tolerations": [{"key": "k"}],
         }, "metadata": {"finalizers": ["x", "y"], "labels": {"a": "1"}}});
         let cases = [
-            ("merges by name", json!({"spec": {"containers": [{"name": "b", "image": "b:2"}]}}), "/spec/containers/1/image", json!("b:2")),
-            ("keeps the others", json!({"spec": {"containers": [{"name": "b", "image": "b:2"}]}}), "/spec/containers/0/image", json!("a:1")),
+            (
+                "merges by name",
+                json!({"spec": {"containers": [{"name": "b", "image": "b:2"}]}}),
+                "/spec/containers/1/image",
+                json!("b:2"),
+            ),
+            (
+                "keeps the others",
+                json!({"spec": {"containers": [{"name": "b", "image": "b:2"}]}}),
+                "/spec/containers/0/image",
+                json!("a:1"),
+            ),
             ("adds", json!({"spec": {"containers": [{"name": "c"}]}}), "/spec/containers/2/name", json!("c")),
-            ("nested keys", json!({"spec": {"containers": [{"name": "a", "env": [{"name": "Y", "value": "2"}]}]}}), "/spec/containers/0/env/1/value", json!("2")),
-            ("deletes an item", json!({"spec": {"containers": [{"name": "a", "$patch": "delete"}]}}), "/spec/containers/0/name", json!("b")),
+            (
+                "nested keys",
+                json!({"spec": {"containers": [{"name": "a", "env": [{"name": "Y", "value": "2"}]}]}}),
+                "/spec/containers/0/env/1/value",
+                json!("2"),
+            ),
+            (
+                "deletes an item",
+                json!({"spec": {"containers": [{"name": "a", "$patch": "delete"}]}}),
+                "/spec/containers/0/name",
+                json!("b"),
+            ),
             ("null removes", json!({"metadata": {"labels": {"a": null}}}), "/metadata/labels", json!({})),
-            ("atomic lists are replaced", json!({"spec": {"tolerations": [{"key": "z"}]}}), "/spec/tolerations", json!([{"key": "z"}])),
-            ("primitive lists are sets", json!({"metadata": {"finalizers": ["y", "z"]}}), "/metadata/finalizers", json!(["x", "y", "z"])),
-            ("primitives are deleted", json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["x"]}}), "/metadata/finalizers", json!(["y"])),
-            ("a list is replaced", json!({"spec": {"containers": [{"$patch": "replace"}, {"name": "n"}]}}), "/spec/containers", json!([{"name": "n"}])),
-            ("a map is replaced", json!({"spec": {"nodeSelector": {"$patch": "replace", "q": "1"}}}), "/spec/nodeSelector", json!({"q": "1"})),
-            ("keys are retained", json!({"spec": {"nodeSelector": {"$retainKeys": ["zone"]}}}), "/spec/nodeSelector", json!({"zone": "1"})),
-            ("order is set", json!({"spec": {"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]}}), "/spec/containers/0/name", json!("b")),
+            (
+                "atomic lists are replaced",
+                json!({"spec": {"tolerations": [{"key": "z"}]}}),
+                "/spec/tolerations",
+                json!([{"key": "z"}]),
+            ),
+            (
+                "primitive lists are sets",
+                json!({"metadata": {"finalizers": ["y", "z"]}}),
+                "/metadata/finalizers",
+                json!(["x", "y", "z"]),
+            ),
+            (
+                "primitives are deleted",
+                json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["x"]}}),
+                "/metadata/finalizers",
+                json!(["y"]),
+            ),
+            (
+                "a list is replaced",
+                json!({"spec": {"containers": [{"$patch": "replace"}, {"name": "n"}]}}),
+                "/spec/containers",
+                json!([{"name": "n"}]),
+            ),
+            (
+                "a map is replaced",
+                json!({"spec": {"nodeSelector": {"$patch": "replace", "q": "1"}}}),
+                "/spec/nodeSelector",
+                json!({"q": "1"}),
+            ),
+            (
+                "keys are retained",
+                json!({"spec": {"nodeSelector": {"$retainKeys": ["zone"]}}}),
+                "/spec/nodeSelector",
+                json!({"zone": "1"}),
+            ),
+            (
+                "order is set",
+                json!({"spec": {"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]}}),
+                "/spec/containers/0/name",
+                json!("b"),
+            ),
         ];
         for (what, patch, pointer, expected) in cases {
             let mut value = pod.clone();

@@ -1,13 +1,10 @@
 //! PUT to an object.
 
-use serde_json::Value;
-
 use super::create;
 use super::route::Target;
 use super::status::{Answer, Failure};
 use super::write::Kept;
 use super::{Reply, Request, State, body, document, write};
-use crate::kinds::Violation;
 
 /// Replaces an object, or its status.
 pub(super) fn put(state: &mut State, target: &Target, request: &Request) -> Answer<Reply> {
@@ -25,9 +22,7 @@ pub(super) fn put(state: &mut State, target: &Target, request: &Request) -> Answ
         return Err(Failure::bad_request("name must be provided"));
     }
     if revision.is_empty() && target.resource.traits.needs_revision {
-        let zero = Value::from(0);
-        let violation = Violation::invalid("metadata.resourceVersion", &zero, "must be specified for an update");
-        return Err(Failure::invalid(&target.resource, key.name(), &[violation]));
+        return Err(Failure::revision_missing(&target.resource, key.name()));
     }
     let written = write::replace(state, target, request, &before, after, Kept::Track)?;
     let mut reply = document(200, target, request, &written.object)?;

@@ -65,7 +65,9 @@ fn name(resource: &Resource, object: &Map<String, Value>) -> Vec<Violation> {
     let (valid, rule) = match resource.qualified() {
         "namespaces" | "services" => (is_dns_label(name), LABEL),
         // Roles and bindings are named after path segments: `system:node`.
-        role if role.ends_with("rbac.authorization.k8s.io") => (!name.contains(['/', '%']), "may not contain '/' or '%'"),
+        role if role.ends_with("rbac.authorization.k8s.io") => {
+            (!name.contains(['/', '%']), "may not contain '/' or '%'")
+        }
         _ => (is_dns_subdomain(name), SUBDOMAIN),
     };
     if valid { Vec::new() } else { vec![Violation::invalid("metadata.name", &json!(name), rule)] }
@@ -123,7 +125,11 @@ fn pod_spec(spec: &Value, path: &str) -> Vec<Violation> {
 fn workload(spec: &Value) -> Vec<Violation> {
     let mut found = Vec::new();
     if let Some(replicas) = spec["replicas"].as_i64().filter(|replicas| *replicas < 0) {
-        found.push(Violation::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0"));
+        found.push(Violation::invalid(
+            "spec.replicas",
+            &json!(replicas),
+            "must be greater than or equal to 0",
+        ));
     }
     let selector = LabelSelector::of_spec(&spec["selector"]);
     if spec["selector"].is_null() {
@@ -132,12 +138,12 @@ fn workload(spec: &Value) -> Vec<Violation> {
         let why = "empty selector is invalid for deployment";
         found.push(Violation::invalid("spec.selector", &spec["selector"], why));
     }
-    let labels = spec["template"]["metadata"]["labels"].as_object().into_iter().flatten();
-    let labels = labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
-    if !selector.matches(&labels) {
+    let labels = &spec["template"]["metadata"]["labels"];
+    let pairs = labels.as_object().into_iter().flatten();
+    let pairs = pairs.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
+    if spec["selector"].is_null() || !selector.matches(&pairs) {
         let why = "`selector` does not match template `labels`";
-        let value = json!(labels);
-        found.push(Violation::invalid("spec.template.metadata.labels", &value, why));
+        found.push(Violation::invalid("spec.template.metadata.labels", labels, why));
     }
     found.extend(pod_spec(&spec["template"]["spec"], "spec.template.spec"));
     found
@@ -167,7 +173,8 @@ fn data(object: &Map<String, Value>) -> Vec<Violation> {
     };
     let why = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
                'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
-    let keys = ["data", "binaryData", "stringData"].map(|member| at(object, member).as_object().map(|map| (member, map)));
+    let keys = ["data", "binaryData", "stringData"]
+        .map(|member| at(object, member).as_object().map(|map| (member, map)));
     let keys = keys.into_iter().flatten().flat_map(|(member, map)| map.keys().map(move |key| (member, key)));
     keys.filter(|(_, key)| !valid(key))
         .map(|(member, key)| Violation::invalid(format!("{member}[{key}]"), &json!(key), why))
@@ -186,14 +193,19 @@ fn immutable(resource: &Resource, before: &Value, after: &Map<String, Value>) ->
         {
             vec![fixed("spec.selector", &spec["selector"])]
         }
-        "jobs.batch" if before["spec"]["template"] != spec["template"] => vec![fixed("spec.template", &spec["template"])],
+        "jobs.batch" if before["spec"]["template"] != spec["template"] => {
+            vec![fixed("spec.template", &spec["template"])]
+        }
         "configmaps" | "secrets" if before["immutable"] == true => {
             let changed = ["data", "binaryData"].iter().find(|member| before[**member] != *at(after, member));
             let why = "field is immutable when `immutable` is set";
             changed.map(|member| Violation::forbidden(*member, why)).into_iter().collect()
         }
         "secrets" if before["type"] != *at(after, "type") => vec![fixed("type", at(after, "type"))],
-        "services" if before["spec"]["clusterIP"].is_string() && before["spec"]["clusterIP"] != spec["clusterIP"] => {
+        "services"
+            if before["spec"]["clusterIP"].is_string()
+                && before["spec"]["clusterIP"] != spec["clusterIP"] =>
+        {
             let value = json!([spec["clusterIP"]]);
             vec![Violation::invalid("spec.clusterIPs[0]", &value, "may not change once set")]
         }

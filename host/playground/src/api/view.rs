@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::accept::{Include, Shape};
 use super::route::Target;
@@ -61,6 +61,10 @@ impl View {
     /// A list up to where its items begin.
     pub(crate) fn list_head(&self, meta: &ListMeta) -> Vec<u8> {
         let mut metadata = json!({"resourceVersion": meta.revision.to_string()});
+        // Lists of custom kinds say so where there is no next page.
+        if self.resource.origin == Origin::Custom && self.shape == Shape::Whole {
+            metadata["continue"] = json!("");
+        }
         if let Some(next) = &meta.next {
             metadata["continue"] = json!(next);
         }
@@ -71,14 +75,18 @@ impl View {
         match self.shape {
             Shape::Table(_) => self.table_head(&mut out, &metadata, true),
             Shape::Metadata => {
-                out.extend_from_slice(br#""kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":"#);
+                out.extend_from_slice(
+                    br#""kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":"#,
+                );
                 out.extend_from_slice(metadata.to_string().as_bytes());
                 out.extend_from_slice(br#","items":["#);
             }
             Shape::Whole => {
                 let api_version = self.resource.api_version(&self.version.name);
                 let kind = &self.resource.list_kind;
-                let head = format!(r#""kind":"{kind}","apiVersion":"{api_version}","metadata":{metadata},"items":["#);
+                let head = format!(
+                    r#""kind":"{kind}","apiVersion":"{api_version}","metadata":{metadata},"items":["#
+                );
                 out.extend_from_slice(head.as_bytes());
             }
         }
@@ -129,12 +137,14 @@ impl View {
     /// A bookmark line: everything up to `revision` has been sent, and with `initial_end` the state that the watch
     /// began with.
     pub(crate) fn bookmark(&self, revision: u64, initial_end: bool, out: &mut Vec<u8>) {
-        let mut metadata = json!({"resourceVersion": revision.to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": revision.to_string()});
         if initial_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
         let object = match self.shape {
-            Shape::Metadata => json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}),
+            Shape::Metadata => {
+                json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
+            }
             Shape::Whole => json!({
                 "kind": self.resource.kind,
                 "apiVersion": self.resource.api_version(&self.version.name),
@@ -143,7 +153,7 @@ impl View {
             Shape::Table(_) => json!({
                 "kind": "Table", "apiVersion": "meta.k8s.io/v1",
                 "metadata": {"resourceVersion": revision.to_string()},
-                "columnDefinitions": null, "rows": [{"cells": [], "object": {
+                "columnDefinitions": null, "rows": [{"cells": self.empty_cells(), "object": {
                     "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
                 }}],
             }),
@@ -157,6 +167,12 @@ impl View {
         let mut line = json!({"type": "ERROR", "object": status}).to_string().into_bytes();
         line.push(b'\n');
         line
+    }
+
+    /// The cells of an object that says nothing, as a bookmark's is.
+    fn empty_cells(&self) -> Vec<Value> {
+        let object = json!({"metadata": {"name": ""}});
+        table::cells(&self.resource, &self.version, &object, self.now).cells
     }
 
     fn object(&self, object: &Object, out: &mut Vec<u8>) {

@@ -51,17 +51,24 @@ impl Watch {
     ///
     /// # Errors
     /// 400 and 422 for options that make no sense.
-    pub(crate) fn new(store: &Store, target: &Target, query: &Query, view: View, spread: f64) -> Answer<Watch> {
+    pub(crate) fn new(
+        store: &Store,
+        target: &Target,
+        query: &Query,
+        view: View,
+        spread: f64,
+    ) -> Answer<Watch> {
         let violations = violations(query);
         if !violations.is_empty() {
-            return Err(Failure::invalid_options(&violations));
+            return Err(Failure::invalid_options("ListOptions", &violations));
         }
         let mut selection = read::selection(target, query)?;
         if let Some(name) = &target.name {
             selection.fields = crate::select::FieldSelector::parse(&format!("metadata.name={name}"))
                 .map_err(Failure::bad_request)?;
         }
-        let asked = read::revision(query)?;
+        // The real server reads it too late to call it a bad request.
+        let asked = read::revision(query).map_err(|why| why.internal())?;
         let timeout = query.number("timeoutSeconds")?.and_then(|s| u64::try_from(s).ok()).filter(|s| *s > 0);
         let bookmarks = query.flag("allowWatchBookmarks");
         let initial_events = query.get("sendInitialEvents").map(|_| query.flag("sendInitialEvents"));
@@ -97,7 +104,9 @@ impl Watch {
             return Collected::Initial;
         }
         match store.events_after(&self.table, self.seen, BATCH) {
-            Ok(events) => Collected::Events { idle_at: (events.len() < BATCH).then(|| store.revision()), events },
+            Ok(events) => {
+                Collected::Events { idle_at: (events.len() < BATCH).then(|| store.revision()), events }
+            }
             Err(Refused::Compacted { oldest }) => Collected::Expired { oldest },
             Err(Refused::Future { .. }) => Collected::Events { events: Vec::new(), idle_at: None },
         }
@@ -159,7 +168,8 @@ impl Watch {
 
     fn begin_with_state(&mut self, store: &Store) {
         if let Ok(snapshot) = store.snapshot(&self.table, None) {
-            let selected = snapshot.after(self.namespace.as_deref(), None).filter(|o| self.selection.matches(o));
+            let selected =
+                snapshot.after(self.namespace.as_deref(), None).filter(|o| self.selection.matches(o));
             self.initial = selected.cloned().collect();
         }
         self.seen = store.revision();
@@ -177,7 +187,9 @@ impl Watch {
         match (was, is) {
             (None, true) => Some((Change::Added, event.object.clone())),
             (Some(_), true) => Some((Change::Modified, event.object.clone())),
-            (Some(_), false) if event.change == Change::Deleted => Some((Change::Deleted, event.object.clone())),
+            (Some(_), false) if event.change == Change::Deleted => {
+                Some((Change::Deleted, event.object.clone()))
+            }
             (Some(last), false) => Some((Change::Deleted, Arc::new(last.at(event.revision)))),
             (None, false) => None,
         }

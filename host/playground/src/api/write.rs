@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::chores::{self, Chore};
 use super::route::Target;
 use super::status::{Answer, Failure};
-use super::{Request, State, defaults, meta, validate};
+use super::{Request, State, admit, defaults, meta, validate};
 use crate::fields::{self, Writer};
 use crate::kinds::{Origin, Resource};
 use crate::store::{Key, Object};
@@ -40,6 +40,7 @@ pub(super) fn insert(
         object.remove("status");
     }
     defaults::fill(&resource, &mut object);
+    admit::complete(&resource, &mut object);
     let warnings = fit_schema(target, request, &mut object)?;
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let violations = validate::created(&resource, &object);
@@ -53,7 +54,7 @@ pub(super) fn insert(
     if kept == Kept::Track {
         fields::track(None, &mut object, &writer(target, request));
     }
-    if request.query.dry_run()? {
+    if request.query.dry_run(request.options())? {
         let unsaved = Object::unsaved(key, &object, 0, &resource.indexed);
         return Ok(Written { object: Arc::new(unsaved), warnings });
     }
@@ -93,28 +94,40 @@ pub(super) fn replace(
     if fields::same_but_for_times(&old, &after) {
         return Ok(Written { object: before.clone(), warnings });
     }
-    if request.query.dry_run()? {
+    if request.query.dry_run(request.options())? {
         let unsaved = Object::unsaved(before.key.clone(), &after, before.revision, &resource.indexed);
         return Ok(Written { object: Arc::new(unsaved), warnings });
     }
     let finished = chores::is_finished(&after);
     let object = put(state, &resource, before.key.clone(), after);
     if finished {
-        remove(state, &resource, &before.key);
+        remove(state, &resource, &before.key, None);
     }
     Ok(Written { object, warnings })
 }
 
 /// Writes an object and leaves the controllers what it means for them.
-pub(super) fn put(state: &mut State, resource: &Resource, key: Key, value: Map<String, Value>) -> Arc<Object> {
+pub(super) fn put(
+    state: &mut State,
+    resource: &Resource,
+    key: Key,
+    value: Map<String, Value>,
+) -> Arc<Object> {
     let object = state.store.put(&resource.table, key, value, &resource.indexed);
     chores::note_written(state, resource, &object);
     object
 }
 
 /// Removes an object and leaves the controllers what it means for them.
-pub(super) fn remove(state: &mut State, resource: &Resource, key: &Key) -> Option<Arc<Object>> {
-    let object = state.store.remove(&resource.table, key, &resource.indexed)?;
+///
+/// `last` is its last state where that is not the one that is stored.
+pub(super) fn remove(
+    state: &mut State,
+    resource: &Resource,
+    key: &Key,
+    last: Option<Map<String, Value>>,
+) -> Option<Arc<Object>> {
+    let object = state.store.remove(&resource.table, key, last, &resource.indexed)?;
     state.chores.push(Chore::Gone { resource: resource.qualified().into(), object: object.clone() });
     Some(object)
 }
@@ -128,6 +141,7 @@ pub(super) fn writer<'a>(target: &'a Target, request: &Request) -> Writer<'a> {
         time: request.timestamp(),
         schema: target.version.schema.as_deref(),
         kind: &target.resource.kind,
+        leaves_status: target.version.status && target.subresource.is_none(),
     }
 }
 
@@ -141,7 +155,12 @@ fn check_preconditions(
     let text = |member: &str| metadata[member].as_str().filter(|text| !text.is_empty());
     if let Some(uid) = text("uid").filter(|uid| **uid != *before.uid) {
         let found = &before.uid;
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {found}");
+        let group =
+            if resource.origin == Origin::Custom { format!("{}/", resource.group) } else { String::new() };
+        let place = format!("/registry/{group}{}/{}", resource.plural, before.key.as_str());
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: {place}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
+        );
         return Err(Failure::conflict(resource, name, &why));
     }
     match text("resourceVersion").map(str::parse::<u64>) {
@@ -149,10 +168,8 @@ fn check_preconditions(
         Some(Ok(revision)) if revision == before.revision => Ok(()),
         Some(Ok(_)) => Err(Failure::modified(resource, name)),
         Some(Err(_)) => {
-            let why = "strconv.ParseUint: invalid syntax";
-            let value = &metadata["resourceVersion"];
-            let violation = crate::kinds::Violation::invalid("metadata.resourceVersion", value, why);
-            Err(Failure::invalid(resource, name, &[violation]))
+            let sent = &metadata["resourceVersion"];
+            Err(Failure::new(500, "", format!("strconv.ParseUint: parsing {sent}: invalid syntax")))
         }
     }
 }
@@ -184,7 +201,8 @@ fn fit_schema(target: &Target, request: &Request, object: &mut Map<String, Value
     let (Origin::Custom, Some(schema)) = (target.resource.origin, &target.version.schema) else {
         return Ok(Vec::new());
     };
-    let unknown: Vec<String> = schema.prune(object).iter().map(|path| format!("unknown field \"{path}\"")).collect();
+    let unknown: Vec<String> =
+        schema.prune(object).iter().map(|path| format!("unknown field \"{path}\"")).collect();
     let validation = request.query.get("fieldValidation");
     if validation == Some("Strict") && !unknown.is_empty() {
         let (kind, version) = (&target.resource.kind, &target.version.name);

@@ -24,7 +24,11 @@ fn group(kinds: &Kinds, name: &str, versions: &[&str]) -> Value {
         let resources: Vec<Value> = kinds.all().filter(served).map(|r| resource(r, version)).collect();
         json!({"version": version, "resources": resources, "freshness": "Current"})
     };
-    let metadata = if name.is_empty() { json!({"creationTimestamp": null}) } else { json!({"name": name, "creationTimestamp": null}) };
+    let metadata = if name.is_empty() {
+        json!({"creationTimestamp": null})
+    } else {
+        json!({"name": name, "creationTimestamp": null})
+    };
     json!({"metadata": metadata, "versions": versions.iter().map(version).collect::<Vec<_>>()})
 }
 

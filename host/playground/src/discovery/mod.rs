@@ -5,7 +5,7 @@ mod openapi;
 
 use serde_json::{Value, json};
 
-use crate::kinds::{Kinds, Resource, Scope, Version};
+use crate::kinds::{Kinds, Origin, Resource, Scope, Version};
 
 pub(crate) use aggregated::aggregated;
 pub(crate) use openapi::{openapi_document, openapi_index};
@@ -56,8 +56,10 @@ fn group_of(group: &str, versions: &[&str]) -> Value {
 }
 
 fn resources(kinds: &Kinds, group: &str, version: &str) -> Option<Value> {
-    let served = |resource: &&std::sync::Arc<Resource>| resource.group == group && resource.version(version).is_some();
-    let list: Vec<Value> = kinds.all().filter(served).flat_map(|resource| entries(resource, version)).collect();
+    let served =
+        |resource: &&std::sync::Arc<Resource>| resource.group == group && resource.version(version).is_some();
+    let list: Vec<Value> =
+        kinds.all().filter(served).flat_map(|resource| entries(resource, version)).collect();
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
     (!list.is_empty()).then(|| {
         json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": list})
@@ -116,6 +118,9 @@ fn subresources(resource: &Resource, version: &Version) -> Vec<Subresource> {
     }
     if version.status {
         found.push(Subresource { name: "status", kind: resource.kind.clone(), verbs: STATUS, of: None });
+    }
+    if resource.origin == Origin::Custom {
+        found.reverse();
     }
     found
 }

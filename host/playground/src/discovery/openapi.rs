@@ -25,10 +25,13 @@ pub(crate) fn openapi_document(kinds: &Kinds, path: &str) -> Option<Value> {
     let mut paths = Map::new();
     let mut schemas = Map::new();
     for resource in kinds.all() {
-        for version in resource.versions.iter().filter(|version| path_of(&resource.group, &version.name) == path) {
+        for version in
+            resource.versions.iter().filter(|version| path_of(&resource.group, &version.name) == path)
+        {
             let (url, item) = operations(resource, &version.name);
             paths.insert(url, item);
-            let mut schema = version.schema.as_ref().map_or(json!({"type": "object"}), |schema| schema.json().clone());
+            let mut schema =
+                version.schema.as_ref().map_or(json!({"type": "object"}), |schema| schema.json().clone());
             schema["x-kubernetes-group-version-kind"] = json!([gvk(resource, &version.name)]);
             schemas.insert(schema_name(resource, &version.name), schema);
         }
@@ -46,7 +49,8 @@ pub(crate) fn openapi_document(kinds: &Kinds, path: &str) -> Option<Value> {
 fn operations(resource: &Resource, version: &str) -> (String, Value) {
     let scope = if resource.scope == Scope::Namespaced { "namespaces/{namespace}/" } else { "" };
     let url = format!("/{}/{scope}{}/{{name}}", path_of(&resource.group, version), resource.plural);
-    let parameter = |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
+    let parameter =
+        |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
     let reference = json!({"$ref": format!("#/components/schemas/{}", schema_name(resource, version))});
     let operation = |action: &str| {
         json!({

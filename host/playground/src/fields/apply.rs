@@ -76,7 +76,8 @@ fn differs(theirs: Option<&Value>, ours: Option<&Value>, wanted: &FieldSet, path
 }
 
 fn described(entry: &Manager) -> String {
-    let subresource = entry.subresource.as_ref().map(|name| format!(" with subresource \"{name}\"")).unwrap_or_default();
+    let subresource =
+        entry.subresource.as_ref().map(|name| format!(" with subresource \"{name}\"")).unwrap_or_default();
     match entry.operation {
         Operation::Apply => format!("\"{}\"{subresource}", entry.name),
         Operation::Update => format!("\"{}\"{subresource} using {}", entry.name, entry.api_version),

@@ -69,8 +69,14 @@ fn built_in(kind: &str, path: &[String]) -> ListKind {
     match last.as_str() {
         "finalizers" if parent == "metadata" => ListKind::Set,
         "ownerReferences" => keys(&["uid"]),
-        "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "imagePullSecrets" | "env"
-        | "webhooks" | "resourceClaims" => keys(&["name"]),
+        "containers"
+        | "initContainers"
+        | "ephemeralContainers"
+        | "volumes"
+        | "imagePullSecrets"
+        | "env"
+        | "webhooks"
+        | "resourceClaims" => keys(&["name"]),
         "claims" if parent == "resources" => keys(&["name"]),
         "secrets" if kind == "ServiceAccount" => keys(&["name"]),
         "volumeMounts" => keys(&["mountPath"]),

@@ -46,7 +46,8 @@ impl Manager {
 
 /// The entries of an object.
 pub(super) fn read(object: Option<&Value>) -> Vec<Manager> {
-    let entries = object.and_then(|object| object["metadata"]["managedFields"].as_array()).into_iter().flatten();
+    let entries =
+        object.and_then(|object| object["metadata"]["managedFields"].as_array()).into_iter().flatten();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     entries
         .map(|entry| Manager {
@@ -76,7 +77,8 @@ pub(super) fn write(object: &mut Map<String, Value>, managers: &[Manager]) {
         }
         entry
     };
-    let entries: Vec<Value> = managers.iter().filter(|manager| !manager.fields.is_empty()).map(entry).collect();
+    let entries: Vec<Value> =
+        managers.iter().filter(|manager| !manager.fields.is_empty()).map(entry).collect();
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         if entries.is_empty() {
             metadata.remove("managedFields");

@@ -27,4 +27,6 @@ pub(crate) struct Writer<'a> {
     pub(crate) schema: Option<&'a Schema>,
     /// The object's kind.
     pub(crate) kind: &'a str,
+    /// Whether `status` is somebody else's, because it has a subresource that this write does not go to.
+    pub(crate) leaves_status: bool,
 }

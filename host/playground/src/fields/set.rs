@@ -30,6 +30,21 @@ const UNOWNED: [&str; 10] = [
     "deletionGracePeriodSeconds",
 ];
 
+/// Which containers are in a set beside what they contain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dots {
+    /// Items of lists.
+    Items,
+    /// Those and maps of the user's own keys: what was compared owns them, what was applied does not.
+    Maps,
+}
+
+/// How sets are made.
+struct Walk<'a> {
+    writer: &'a Writer<'a>,
+    dots: Dots,
+}
+
 impl FieldSet {
     fn leaf() -> FieldSet {
         FieldSet { own: true, children: BTreeMap::new() }
@@ -37,16 +52,28 @@ impl FieldSet {
 
     /// The fields that `object` sets.
     pub(super) fn of(writer: &Writer<'_>, object: &Map<String, Value>) -> FieldSet {
-        FieldSet::changes(writer, None, object)
+        FieldSet::walk(writer, Dots::Items, None, object)
     }
 
     /// The fields of `after` that are not the same in `before`.
-    pub(super) fn changes(writer: &Writer<'_>, before: Option<&Value>, after: &Map<String, Value>) -> FieldSet {
-        let mut path = Vec::new();
-        let mut set = members(writer, before, after, &mut path);
+    pub(super) fn changes(
+        writer: &Writer<'_>,
+        before: Option<&Value>,
+        after: &Map<String, Value>,
+    ) -> FieldSet {
+        FieldSet::walk(writer, Dots::Maps, before, after)
+    }
+
+    fn walk(writer: &Writer<'_>, dots: Dots, before: Option<&Value>, after: &Map<String, Value>) -> FieldSet {
+        let mut set = Walk { writer, dots }.members(before, after, &mut Vec::new());
+        if writer.leaves_status {
+            set.children.remove("f:status");
+        }
         set.children.retain(|element, _| !matches!(element.as_str(), "f:kind" | "f:apiVersion"));
         if let Some(metadata) = set.children.get_mut("f:metadata") {
-            metadata.children.retain(|element, _| !element.strip_prefix("f:").is_some_and(|n| UNOWNED.contains(&n)));
+            metadata
+                .children
+                .retain(|element, _| !element.strip_prefix("f:").is_some_and(|n| UNOWNED.contains(&n)));
             metadata.own = false;
         }
         set.children.retain(|element, child| element != "f:metadata" || !child.children.is_empty());
@@ -181,69 +208,85 @@ fn item_key(item: &Value, key: &str) -> Value {
 pub(super) fn element_of(kind: &ListKind, item: &Value) -> String {
     match kind {
         ListKind::Map(keys) => {
-            let keys: Map<String, Value> = keys.iter().map(|key| (key.clone(), item_key(item, key))).collect();
+            let keys: Map<String, Value> =
+                keys.iter().map(|key| (key.clone(), item_key(item, key))).collect();
             format!("k:{}", Value::Object(keys))
         }
         _ => format!("v:{item}"),
     }
 }
 
-fn members(writer: &Writer<'_>, before: Option<&Value>, after: &Map<String, Value>, path: &mut Vec<String>) -> FieldSet {
-    let mut set = FieldSet::default();
-    for (name, value) in after {
-        let old = before.and_then(|before| before.get(name));
-        if old == Some(value) {
-            continue;
+impl Walk<'_> {
+    fn members(
+        &self,
+        before: Option<&Value>,
+        after: &Map<String, Value>,
+        path: &mut Vec<String>,
+    ) -> FieldSet {
+        let mut set = FieldSet::default();
+        for (name, value) in after {
+            let old = before.and_then(|before| before.get(name));
+            if old == Some(value) {
+                continue;
+            }
+            path.push(name.clone());
+            let child = self.node(old, value, path);
+            path.pop();
+            if !child.is_empty() {
+                set.children.insert(format!("f:{name}"), child);
+            }
         }
-        path.push(name.clone());
-        let child = node(writer, old, value, path);
-        path.pop();
-        if !child.is_empty() {
-            set.children.insert(format!("f:{name}"), child);
-        }
+        set
     }
-    set
-}
 
-fn node(writer: &Writer<'_>, before: Option<&Value>, after: &Value, path: &mut Vec<String>) -> FieldSet {
-    match after {
-        Value::Object(object) if !object.is_empty() && !is_atomic_map(writer, path) => {
-            let mut set = members(writer, before, object, path);
-            // A map of the user's own keys is owned beside its entries.
-            let is_map = path.last().is_some_and(|last| matches!(last.as_str(), "labels" | "annotations"));
-            set.own = is_map && before.is_none();
-            set
-        }
-        Value::Array(items) => match apply_list(writer, path) {
-            ListKind::Atomic => FieldSet::leaf(),
-            kind => list(writer, before, items, path, &kind),
-        },
-        _ => FieldSet::leaf(),
-    }
-}
-
-fn list(
-    writer: &Writer<'_>,
-    before: Option<&Value>,
-    items: &[Value],
-    path: &mut Vec<String>,
-    kind: &ListKind,
-) -> FieldSet {
-    let mut set = FieldSet { own: items.is_empty(), children: BTreeMap::new() };
-    for item in items {
-        let element = element_of(kind, item);
-        let old = before.and_then(|before| child_of(before, &element));
-        if old == Some(item) {
-            continue;
-        }
-        let mut child = match item {
-            Value::Object(object) => members(writer, old, object, path),
+    fn node(&self, before: Option<&Value>, after: &Value, path: &mut Vec<String>) -> FieldSet {
+        match after {
+            Value::Object(object) if !object.is_empty() && !is_atomic_map(self.writer, path) => {
+                let mut set = self.members(before, object, path);
+                // A map of the user's own keys is owned beside its entries.
+                set.own = self.dots == Dots::Maps && before.is_none() && self.is_map(path);
+                set
+            }
+            Value::Array(items) => match apply_list(self.writer, path) {
+                ListKind::Atomic => FieldSet::leaf(),
+                kind => self.list(before, items, path, &kind),
+            },
             _ => FieldSet::leaf(),
-        };
-        child.own |= old.is_none();
-        if !child.is_empty() {
-            set.children.insert(element, child);
         }
     }
-    set
+
+    fn list(
+        &self,
+        before: Option<&Value>,
+        items: &[Value],
+        path: &mut Vec<String>,
+        kind: &ListKind,
+    ) -> FieldSet {
+        let mut set = FieldSet { own: items.is_empty(), children: BTreeMap::new() };
+        for item in items {
+            let element = element_of(kind, item);
+            let old = before.and_then(|before| child_of(before, &element));
+            if old == Some(item) {
+                continue;
+            }
+            let mut child = match item {
+                Value::Object(object) => self.members(old, object, path),
+                _ => FieldSet::leaf(),
+            };
+            child.own |= old.is_none();
+            if !child.is_empty() {
+                set.children.insert(element, child);
+            }
+        }
+        set
+    }
+
+    /// Whether the object at `path` has keys of the user's own; all objects of a custom kind count as such.
+    fn is_map(&self, path: &[String]) -> bool {
+        const MAPS: [&str; 7] =
+            ["labels", "annotations", "data", "binaryData", "limits", "requests", "rollingUpdate"];
+        let in_metadata = path.first().is_some_and(|first| first == "metadata");
+        let custom = self.writer.schema.is_some() && !in_metadata;
+        custom || path.last().is_some_and(|last| MAPS.contains(&last.as_str()))
+    }
 }

@@ -10,7 +10,8 @@ use super::set::FieldSet;
 ///
 /// A client that sends an empty `managedFields` list clears it, as in the real server.
 pub(crate) fn track(before: Option<&Value>, after: &mut Map<String, Value>, writer: &Writer<'_>) {
-    let cleared = before.is_some() && after["metadata"]["managedFields"].as_array().is_some_and(Vec::is_empty);
+    let cleared =
+        before.is_some() && after["metadata"]["managedFields"].as_array().is_some_and(Vec::is_empty);
     let mut entries = if cleared { Vec::new() } else { managers::read(before) };
     let changed = FieldSet::changes(writer, before, after);
     let now = Value::Object(after.clone());

@@ -20,7 +20,15 @@ const RETURNED: Traits = Traits { returns_deleted: true, ..PLAIN };
 const UPSERT: Traits = Traits { create_on_update: true, ..PLAIN };
 
 /// Plural, kind, short names, scope, categories, traits, and the fields that selectors may name.
-type Row = (&'static str, &'static str, &'static [&'static str], Scope, &'static [&'static str], Traits, &'static [&'static str]);
+type Row = (
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    Scope,
+    &'static [&'static str],
+    Traits,
+    &'static [&'static str],
+);
 
 use Scope::{Cluster, Namespaced};
 
@@ -33,16 +41,64 @@ const CORE: &[Row] = &[
     ("events", "Event", &["ev"], Namespaced, NONE, UPSERT, EVENT_FIELDS),
     ("limitranges", "LimitRange", &["limits"], Namespaced, NONE, UPSERT, NONE),
     ("namespaces", "Namespace", &["ns"], Cluster, NONE, STATUS, &["status.phase"]),
-    ("nodes", "Node", &["no"], Cluster, NONE, Traits { returns_deleted: false, ..STATUS }, &["spec.unschedulable"]),
-    ("persistentvolumeclaims", "PersistentVolumeClaim", &["pvc"], Namespaced, NONE, Traits { returns_deleted: true, ..STATUS }, NONE),
-    ("persistentvolumes", "PersistentVolume", &["pv"], Cluster, NONE, Traits { returns_deleted: true, ..STATUS }, NONE),
+    (
+        "nodes",
+        "Node",
+        &["no"],
+        Cluster,
+        NONE,
+        Traits { returns_deleted: false, ..STATUS },
+        &["spec.unschedulable"],
+    ),
+    (
+        "persistentvolumeclaims",
+        "PersistentVolumeClaim",
+        &["pvc"],
+        Namespaced,
+        NONE,
+        Traits { returns_deleted: true, ..STATUS },
+        NONE,
+    ),
+    (
+        "persistentvolumes",
+        "PersistentVolume",
+        &["pv"],
+        Cluster,
+        NONE,
+        Traits { returns_deleted: true, ..STATUS },
+        NONE,
+    ),
     ("pods", "Pod", &["po"], Namespaced, ALL, Traits { returns_deleted: true, ..COUNTED }, POD_FIELDS),
     ("podtemplates", "PodTemplate", NONE, Namespaced, NONE, Traits { generation: true, ..RETURNED }, NONE),
-    ("replicationcontrollers", "ReplicationController", &["rc"], Namespaced, ALL, WORKLOAD, &["status.replicas"]),
-    ("resourcequotas", "ResourceQuota", &["quota"], Namespaced, NONE, Traits { returns_deleted: true, ..STATUS }, NONE),
+    (
+        "replicationcontrollers",
+        "ReplicationController",
+        &["rc"],
+        Namespaced,
+        ALL,
+        WORKLOAD,
+        &["status.replicas"],
+    ),
+    (
+        "resourcequotas",
+        "ResourceQuota",
+        &["quota"],
+        Namespaced,
+        NONE,
+        Traits { returns_deleted: true, ..STATUS },
+        NONE,
+    ),
     ("secrets", "Secret", NONE, Namespaced, NONE, PLAIN, &["type"]),
     ("serviceaccounts", "ServiceAccount", &["sa"], Namespaced, NONE, RETURNED, NONE),
-    ("services", "Service", &["svc"], Namespaced, ALL, Traits { create_on_update: true, returns_deleted: true, ..STATUS }, &["spec.clusterIP", "spec.type"]),
+    (
+        "services",
+        "Service",
+        &["svc"],
+        Namespaced,
+        ALL,
+        Traits { create_on_update: true, returns_deleted: true, ..STATUS },
+        &["spec.clusterIP", "spec.type"],
+    ),
 ];
 
 const EVENT_FIELDS: &[&str] = &[
@@ -86,7 +142,15 @@ const BATCH: &[Row] = &[
 const NETWORKING: &[Row] = &[
     ("ingressclasses", "IngressClass", NONE, Cluster, NONE, Traits { generation: true, ..PLAIN }, NONE),
     ("ingresses", "Ingress", &["ing"], Namespaced, NONE, COUNTED, NONE),
-    ("networkpolicies", "NetworkPolicy", &["netpol"], Namespaced, NONE, Traits { generation: true, ..PLAIN }, NONE),
+    (
+        "networkpolicies",
+        "NetworkPolicy",
+        &["netpol"],
+        Namespaced,
+        NONE,
+        Traits { generation: true, ..PLAIN },
+        NONE,
+    ),
 ];
 
 const RBAC: &[Row] = &[
@@ -99,18 +163,33 @@ const RBAC: &[Row] = &[
 const COORDINATION: &[Row] =
     &[("leases", "Lease", NONE, Namespaced, NONE, Traits { needs_revision: true, ..UPSERT }, NONE)];
 
-const DISCOVERY: &[Row] =
-    &[("endpointslices", "EndpointSlice", NONE, Namespaced, NONE, Traits { generation: true, ..PLAIN }, NONE)];
+const DISCOVERY: &[Row] = &[(
+    "endpointslices",
+    "EndpointSlice",
+    NONE,
+    Namespaced,
+    NONE,
+    Traits { generation: true, ..PLAIN },
+    NONE,
+)];
 
-const POLICY: &[Row] = &[("poddisruptionbudgets", "PodDisruptionBudget", &["pdb"], Namespaced, NONE, COUNTED, NONE)];
+const POLICY: &[Row] =
+    &[("poddisruptionbudgets", "PodDisruptionBudget", &["pdb"], Namespaced, NONE, COUNTED, NONE)];
 
 const AUTOSCALING: &[Row] =
     &[("horizontalpodautoscalers", "HorizontalPodAutoscaler", &["hpa"], Namespaced, ALL, STATUS, NONE)];
 
 const STORAGE: &[Row] = &[("storageclasses", "StorageClass", &["sc"], Cluster, NONE, PLAIN, NONE)];
 
-const SCHEDULING: &[Row] =
-    &[("priorityclasses", "PriorityClass", &["pc"], Cluster, NONE, Traits { generation: true, ..PLAIN }, NONE)];
+const SCHEDULING: &[Row] = &[(
+    "priorityclasses",
+    "PriorityClass",
+    &["pc"],
+    Cluster,
+    NONE,
+    Traits { generation: true, ..PLAIN },
+    NONE,
+)];
 
 const EXTENSIONS: &[Row] = &[(
     "customresourcedefinitions",
@@ -138,9 +217,7 @@ const GROUPS: &[(&str, &str, &[Row])] = &[
 ];
 
 pub(super) fn all() -> impl Iterator<Item = Resource> {
-    GROUPS
-        .iter()
-        .flat_map(|(group, version, rows)| rows.iter().map(move |row| resource(group, version, row)))
+    GROUPS.iter().flat_map(|(group, version, rows)| rows.iter().map(move |row| resource(group, version, row)))
 }
 
 fn resource(group: &str, version: &str, row: &Row) -> Resource {

@@ -42,9 +42,7 @@ pub(super) fn resource(definition: &Value) -> Result<Resource, Vec<Violation>> {
 
 /// The status of a definition whose kind is served: its names accepted, `Established`.
 pub(crate) fn established(definition: &Value, now: &str) -> Value {
-    let condition = |kind: &str, reason: &str, message: &str| {
-        json!({"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now})
-    };
+    let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now});
     let stored = list(&definition["spec"]["versions"]).iter().find(|version| version["storage"] == true);
     json!({
         "acceptedNames": definition["spec"]["names"],
@@ -98,8 +96,10 @@ fn version(version: &Value) -> Version {
 
 fn indexed(spec: &Value) -> Vec<Indexed> {
     let fields = list(&spec["versions"]).iter().flat_map(|version| list(&version["selectableFields"]));
-    let mut names: Vec<&str> =
-        fields.filter_map(|field| field["jsonPath"].as_str()).map(|path| path.trim_start_matches('.')).collect();
+    let mut names: Vec<&str> = fields
+        .filter_map(|field| field["jsonPath"].as_str())
+        .map(|path| path.trim_start_matches('.'))
+        .collect();
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(|name| Indexed::new(name, "")).collect()
@@ -116,10 +116,18 @@ fn violations(definition: &Value) -> Vec<Violation> {
         found.push(Violation::invalid("metadata.name", &json!(name), detail));
     }
     if !is_dns_subdomain(&group) || !group.contains('.') {
-        found.push(Violation::invalid("spec.group", &json!(group), "should be a domain with at least one dot"));
+        found.push(Violation::invalid(
+            "spec.group",
+            &json!(group),
+            "should be a domain with at least one dot",
+        ));
     }
     if !is_dns_label(&plural) {
-        found.push(Violation::invalid("spec.names.plural", &json!(plural), "a DNS-1035 label must consist of lower case alphanumeric characters or '-'"));
+        found.push(Violation::invalid(
+            "spec.names.plural",
+            &json!(plural),
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-'",
+        ));
     }
     if text(&spec["names"]["kind"]).is_empty() {
         found.push(Violation::required("spec.names.kind", ""));
@@ -152,7 +160,8 @@ mod tests {
 
     #[test]
     fn versions_are_ordered_as_the_server_orders_them() {
-        let mut names = ["foo1", "v1alpha1", "v11", "v2", "v3beta1", "v11alpha2", "v12alpha1", "v1", "v10beta3", "foo10"];
+        let mut names =
+            ["foo1", "v1alpha1", "v11", "v2", "v3beta1", "v11alpha2", "v12alpha1", "v1", "v10beta3", "foo10"];
         names.sort_by_cached_key(|name| priority(name));
         assert_eq!(
             names,

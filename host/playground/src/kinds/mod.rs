@@ -152,6 +152,8 @@ impl Resource {
     pub(crate) fn verbs(&self) -> &'static [&'static str] {
         if self.traits.read_only {
             &["get", "list", "watch"]
+        } else if self.origin == Origin::Custom {
+            &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]
         } else {
             &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
         }

@@ -86,7 +86,8 @@ fn prune(schema: &Value, value: &mut Value, path: &str, dropped: &mut Vec<String
                 let known = schema["properties"].get(name).or(extra.is_object().then_some(extra));
                 match known {
                     Some(schema) => prune(schema, member, &path, dropped),
-                    None if keep || (embedded && matches!(name.as_str(), "apiVersion" | "kind" | "metadata")) => {}
+                    None if keep
+                        || (embedded && matches!(name.as_str(), "apiVersion" | "kind" | "metadata")) => {}
                     None => {
                         dropped.push(path);
                         return false;
@@ -264,7 +265,9 @@ mod tests {
             (json!({"spec": {"size": 3, "port": "http"}}), vec![]),
             (
                 json!({"spec": {"size": "3"}}),
-                vec!["spec.size: Invalid value: \"string\": spec.size in body must be of type integer: \"string\""],
+                vec![
+                    "spec.size: Invalid value: \"string\": spec.size in body must be of type integer: \"string\"",
+                ],
             ),
             (
                 json!({"spec": {"size": 10, "color": "green"}}),
@@ -275,11 +278,14 @@ mod tests {
             ),
             (
                 json!({"spec": {"size": 1, "port": true}}),
-                vec!["spec.port: Invalid value: \"boolean\": spec.port in body must be of type integer,string: \"boolean\""],
+                vec![
+                    "spec.port: Invalid value: \"boolean\": spec.port in body must be of type integer,string: \"boolean\"",
+                ],
             ),
         ];
         for (object, expected) in cases {
-            let mut texts: Vec<_> = schema().violations(&map(object.clone())).iter().map(Violation::text).collect();
+            let mut texts: Vec<_> =
+                schema().violations(&map(object.clone())).iter().map(Violation::text).collect();
             texts.sort();
             assert_eq!(texts, expected, "{object}");
         }

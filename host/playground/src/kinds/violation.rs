@@ -18,7 +18,8 @@ impl Violation {
 
     /// The field must be there.
     pub(crate) fn required(field: impl Into<String>, detail: &str) -> Violation {
-        let message = if detail.is_empty() { "Required value".into() } else { format!("Required value: {detail}") };
+        let message =
+            if detail.is_empty() { "Required value".into() } else { format!("Required value: {detail}") };
         Violation::new("FieldValueRequired", field, message)
     }
 
@@ -30,7 +31,11 @@ impl Violation {
     /// The value is none of those that are allowed.
     pub(crate) fn unsupported(field: impl Into<String>, value: &Value, allowed: &[Value]) -> Violation {
         let allowed = allowed.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
-        Violation::new("FieldValueNotSupported", field, format!("Unsupported value: {value}: supported values: {allowed}"))
+        Violation::new(
+            "FieldValueNotSupported",
+            field,
+            format!("Unsupported value: {value}: supported values: {allowed}"),
+        )
     }
 
     /// The value occurs twice.

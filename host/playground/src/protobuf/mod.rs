@@ -20,10 +20,12 @@ const MAGIC: &[u8] = b"k8s\0";
 /// What is wrong with it, in a sentence.
 pub(crate) fn to_json(body: &[u8]) -> Result<Value, String> {
     let message = body.strip_prefix(MAGIC).ok_or("it does not begin with the prefix k8s\\0")?;
-    let (api_version, kind, raw) = envelope(message).map_err(|Wrong| "it is not a runtime.Unknown message")?;
+    let (api_version, kind, raw) =
+        envelope(message).map_err(|Wrong| "it is not a runtime.Unknown message")?;
     let messages = Messages::known();
     // DeleteOptions come in the group that they delete from.
-    let name = if kind == "DeleteOptions" { "v1/DeleteOptions".to_owned() } else { format!("{api_version}/{kind}") };
+    let name =
+        if kind == "DeleteOptions" { "v1/DeleteOptions".to_owned() } else { format!("{api_version}/{kind}") };
     let fields = messages.get(&name).ok_or_else(|| format!("{name} is not known in protobuf; send JSON"))?;
     let mut object = Map::new();
     object.insert("apiVersion".into(), json!(api_version));

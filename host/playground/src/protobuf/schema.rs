@@ -68,7 +68,9 @@ mod tests {
 
     #[test]
     fn every_type_in_the_table_is_known() {
-        let scalars = ["b", "i", "u", "s", "y", "f", "time", "micro", "quantity", "intstr", "raw", "duration", "strings"];
+        let scalars = [
+            "b", "i", "u", "s", "y", "f", "time", "micro", "quantity", "intstr", "raw", "duration", "strings",
+        ];
         let messages = Messages::known();
         assert!(messages.0.len() > 300);
         for (name, fields) in &messages.0 {

@@ -20,8 +20,8 @@ impl FieldSelector {
     /// A sentence as the real server says it.
     pub(crate) fn parse(text: &str) -> Result<FieldSelector, String> {
         let terms = split_terms(text).into_iter().filter(|term| !term.is_empty()).map(|term| {
-            let (field, equal, value) =
-                split_operator(&term).ok_or_else(|| format!("invalid selector: '{text}'; can't understand '{term}'"))?;
+            let (field, equal, value) = split_operator(&term)
+                .ok_or_else(|| format!("invalid selector: '{text}'; can't understand '{term}'"))?;
             Ok(Term { field: field.to_owned(), value: unescape(value)?, equal })
         });
         terms.collect::<Result<_, _>>().map(FieldSelector)
@@ -75,7 +75,9 @@ fn unescape(value: &str) -> Result<String, String> {
         match c {
             '\\' => match rest.next() {
                 Some(next @ ('\\' | ',' | '=')) => out.push(next),
-                Some(next) => return Err(format!("invalid field selector: invalid escape sequence: \\{next}")),
+                Some(next) => {
+                    return Err(format!("invalid field selector: invalid escape sequence: \\{next}"));
+                }
                 None => return Err("invalid field selector: unterminated escape sequence".into()),
             },
             '=' => return Err(format!("invalid field selector: unescaped character in value: {value}")),

@@ -35,7 +35,8 @@ impl LabelSelector {
             return Ok(LabelSelector(requirements));
         }
         loop {
-            requirements.push(parser.requirement().map_err(|why| format!("unable to parse requirement: {why}"))?);
+            requirements
+                .push(parser.requirement().map_err(|why| format!("unable to parse requirement: {why}"))?);
             match parser.next() {
                 Token::End => return Ok(LabelSelector(requirements)),
                 Token::Comma if matches!(parser.peek(), Token::Word(_) | Token::Not) => {}
@@ -50,10 +51,11 @@ impl LabelSelector {
         let texts = |value: &serde_json::Value| -> Vec<String> {
             value.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
         };
-        let equal = selector["matchLabels"].as_object().into_iter().flatten().map(|(key, value)| Requirement {
-            key: key.clone(),
-            operator: Operator::In(vec![value.as_str().unwrap_or_default().to_owned()]),
-        });
+        let equal =
+            selector["matchLabels"].as_object().into_iter().flatten().map(|(key, value)| Requirement {
+                key: key.clone(),
+                operator: Operator::In(vec![value.as_str().unwrap_or_default().to_owned()]),
+            });
         let sets = selector["matchExpressions"].as_array().into_iter().flatten().map(|rule| Requirement {
             key: rule["key"].as_str().unwrap_or_default().to_owned(),
             operator: match rule["operator"].as_str() {
@@ -182,36 +184,40 @@ impl Parser {
         }
         let operator = match self.peek().clone() {
             Token::Comma | Token::End => Operator::Exists,
-            Token::Equal => Operator::In(vec![self.value()?]),
-            Token::NotEqual => Operator::NotIn(vec![self.value()?]),
-            Token::Greater => Operator::Above(self.number()?),
-            Token::Less => Operator::Below(self.number()?),
-            Token::Word(word) if word == "in" => Operator::In(self.set()?),
-            Token::Word(word) if word == "notin" => Operator::NotIn(self.set()?),
+            Token::Equal => Operator::In(vec![self.value(&key)?]),
+            Token::NotEqual => Operator::NotIn(vec![self.value(&key)?]),
+            Token::Greater => Operator::Above(self.number(&key)?),
+            Token::Less => Operator::Below(self.number(&key)?),
+            Token::Word(word) if word == "in" => Operator::In(self.set(&key)?),
+            Token::Word(word) if word == "notin" => Operator::NotIn(self.set(&key)?),
             _ => return Err(self.expected("in, notin, =, ==, !=, gt, lt")),
         };
         Ok(Requirement { key, operator })
     }
 
     /// The value after an operator; nothing there is the empty value.
-    fn value(&mut self) -> Result<String, String> {
+    fn value(&mut self, key: &str) -> Result<String, String> {
         self.next();
         match self.peek() {
             Token::Comma | Token::End => Ok(String::new()),
             Token::Word(_) => {
                 let Token::Word(word) = self.next() else { return Ok(String::new()) };
-                valid_value(word)
+                valid_value(key, word)
             }
             _ => Err(self.expected("identifier")),
         }
     }
 
-    fn number(&mut self) -> Result<i64, String> {
-        let text = self.value()?;
-        text.parse().map_err(|_| format!("values[0]: Invalid value: \"{text}\": for 'Gt', 'Lt' operators, the value must be an integer"))
+    fn number(&mut self, key: &str) -> Result<i64, String> {
+        let text = self.value(key)?;
+        text.parse().map_err(|_| {
+            format!(
+                "values[0]: Invalid value: \"{text}\": for 'Gt', 'Lt' operators, the value must be an integer"
+            )
+        })
     }
 
-    fn set(&mut self) -> Result<Vec<String>, String> {
+    fn set(&mut self, key: &str) -> Result<Vec<String>, String> {
         self.next();
         if self.next() != Token::Open {
             self.at -= 1;
@@ -222,7 +228,7 @@ impl Parser {
             match self.peek().clone() {
                 Token::Word(word) => {
                     self.next();
-                    values.push(valid_value(word)?);
+                    values.push(valid_value(key, word)?);
                 }
                 Token::Comma | Token::Close => values.push(String::new()),
                 _ => return Err(self.expected("',', ')' or identifier")),
@@ -230,29 +236,35 @@ impl Parser {
             match self.next() {
                 Token::Comma => {}
                 Token::Close => return Ok(values),
-                other => return Err(format!("found '{}', expected: ',', or ')'", other.text())),
+                other => return Err(format!("found '{}', expected: ',' or ')'", other.text())),
             }
         }
     }
 }
 
 fn valid_key(key: String) -> Result<String, String> {
-    let (prefix, name) = key.split_once('/').map_or((None, key.as_str()), |(prefix, name)| (Some(prefix), name));
+    let (prefix, name) =
+        key.split_once('/').map_or((None, key.as_str()), |(prefix, name)| (Some(prefix), name));
     let prefix_ok = prefix.is_none_or(|prefix| {
-        !prefix.is_empty() && prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
+        !prefix.is_empty()
+            && prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
     });
     if prefix_ok && !name.is_empty() && is_name(name) {
         Ok(key)
     } else {
-        Err(format!("key: Invalid value: \"{key}\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"))
+        Err(format!(
+            "<nil>: Invalid value: \"{key}\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+        ))
     }
 }
 
-fn valid_value(value: String) -> Result<String, String> {
+fn valid_value(key: &str, value: String) -> Result<String, String> {
     if is_name(&value) {
         Ok(value)
     } else {
-        Err(format!("values[0]: Invalid value: \"{value}\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"))
+        Err(format!(
+            "values[0][{key}]: Invalid value: \"{value}\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+        ))
     }
 }
 
@@ -300,7 +312,9 @@ mod tests {
 
     #[test]
     fn what_is_no_selector_is_refused() {
-        for text in ["=", ",", "a,", "a in", "a in (b", "a b", "!a=b", "a=b c", "a=-", "a>x", "-a", "a/b/c=d", "a==!"] {
+        for text in
+            ["=", ",", "a,", "a in", "a in (b", "a b", "!a=b", "a=b c", "a=-", "a>x", "-a", "a/b/c=d", "a==!"]
+        {
             assert!(LabelSelector::parse(text).is_err(), "{text}");
         }
     }

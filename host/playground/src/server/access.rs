@@ -1,8 +1,8 @@
 //! Who may ask: the holder of the token everything, anybody else what the real server shows to anybody.
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use http::Method;
+use http::header::AUTHORIZATION;
 
 use crate::api::query::Query;
 use crate::api::route::{Route, route};
@@ -30,7 +30,8 @@ pub(super) fn check(
     };
     let sent = sent.to_str().unwrap_or_default();
     let (scheme, credential) = sent.split_once(' ').unwrap_or((sent, ""));
-    let same = aws_lc_rs::constant_time::verify_slices_are_equal(credential.trim().as_bytes(), token.as_bytes());
+    let same =
+        aws_lc_rs::constant_time::verify_slices_are_equal(credential.trim().as_bytes(), token.as_bytes());
     if scheme.eq_ignore_ascii_case("bearer") && same.is_ok() { Ok(()) } else { Err(Failure::unauthorized()) }
 }
 
@@ -61,6 +62,7 @@ fn anonymous(kinds: &Kinds, method: &Method, path: &str, query: &Query) -> Box<F
     let what = format!("resource \"{}{below}\" in API group \"{}\" {place}", resource.plural, resource.group);
     let name = target.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
     let message = format!("{}{name} is forbidden: {user} cannot {verb} {what}", resource.qualified());
-    let details = crate::api::status::details(&resource.group, &resource.plural, target.name.as_deref().unwrap_or(""));
+    let details =
+        crate::api::status::details(&resource.group, &resource.plural, target.name.as_deref().unwrap_or(""));
     Failure::new(403, "Forbidden", message).with_details(details)
 }

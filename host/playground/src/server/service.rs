@@ -67,7 +67,8 @@ async fn respond(shared: &Arc<Shared>, request: http::Request<Incoming>) -> Answ
         now: OffsetDateTime::now_utc(),
     };
     if request.path.starts_with("/playground/") {
-        return control::answer(shared, &request).map(|value| document(StatusCode::OK, JSON, value.to_string()));
+        return control::answer(shared, &request)
+            .map(|value| document(StatusCode::OK, JSON, value.to_string()));
     }
     match shared.with(|state| api::handle(state, &request))? {
         Reply::Document { code, body, warnings } => {
@@ -81,7 +82,9 @@ async fn respond(shared: &Arc<Shared>, request: http::Request<Incoming>) -> Answ
             }
             Ok(response)
         }
-        Reply::List { view, meta, objects } => Ok(respond_with(StatusCode::OK, JSON, Payload::list(view, &meta, objects))),
+        Reply::List { view, meta, objects } => {
+            Ok(respond_with(StatusCode::OK, JSON, Payload::list(view, &meta, objects)))
+        }
         Reply::Watch(watch) => {
             let receiver = watching::start(shared.clone(), watch);
             Ok(respond_with(StatusCode::OK, JSON, Payload::Stream(receiver)))

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -53,7 +54,8 @@ fn certificates(also: &[String]) -> Result<(String, Chain, PrivateKeyDer<'static
     authority.distinguished_name.push(DnType::CommonName, "tidegate playground CA");
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
 
-    let names: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).chain(also.iter().cloned()).collect();
+    let names: Vec<String> =
+        NAMES.iter().map(|name| (*name).to_owned()).chain(also.iter().cloned()).collect();
     let mut server = CertificateParams::new(names)?;
     server.distinguished_name.push(DnType::CommonName, "kube-apiserver");
     server.key_usages = vec![KeyUsagePurpose::DigitalSignature];

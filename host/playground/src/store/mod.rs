@@ -142,7 +142,13 @@ impl Store {
     /// Writes the object at `key`: an `ADDED` event where it was not, a `MODIFIED` one where it was.
     ///
     /// Sets `metadata.resourceVersion` in what is stored.
-    pub(crate) fn put(&mut self, table: &TableId, key: Key, mut value: Map<String, Value>, indexed: &[Indexed]) -> Arc<Object> {
+    pub(crate) fn put(
+        &mut self,
+        table: &TableId,
+        key: Key,
+        mut value: Map<String, Value>,
+        indexed: &[Indexed],
+    ) -> Arc<Object> {
         self.revision += 1;
         let object = Arc::new(Object::seal(key.clone(), &mut value, self.revision, indexed));
         let previous = self.table(table).objects.insert(key.clone(), object.clone());
@@ -156,12 +162,18 @@ impl Store {
     }
 
     /// Removes the object at `key` and returns its last state, which carries the revision of the deletion as the
-    /// real server's watch does. `None` where there was none.
-    pub(crate) fn remove(&mut self, table: &TableId, key: &Key, indexed: &[Indexed]) -> Option<Arc<Object>> {
+    /// real server's watch does. `last` is that state where it is not the stored one. `None` where there was none.
+    pub(crate) fn remove(
+        &mut self,
+        table: &TableId,
+        key: &Key,
+        last: Option<Map<String, Value>>,
+        indexed: &[Indexed],
+    ) -> Option<Arc<Object>> {
         let previous = self.tables.get_mut(table)?.objects.remove(key)?;
         self.revision += 1;
         self.unindex(table, &previous);
-        let mut value = previous.value();
+        let mut value = last.unwrap_or_else(|| previous.value());
         let object = Arc::new(Object::seal(key.clone(), &mut value, self.revision, indexed));
         let event = Event {
             revision: self.revision,
@@ -186,7 +198,12 @@ impl Store {
     }
 
     /// Up to `limit` events of `table` after `revision`, oldest first.
-    pub(crate) fn events_after(&self, table: &TableId, revision: u64, limit: usize) -> Result<Vec<Arc<Event>>, Refused> {
+    pub(crate) fn events_after(
+        &self,
+        table: &TableId,
+        revision: u64,
+        limit: usize,
+    ) -> Result<Vec<Arc<Event>>, Refused> {
         self.tables.get(table).map_or(Ok(Vec::new()), |table| table.log.after(revision, limit))
     }
 

@@ -22,7 +22,11 @@ pub(crate) struct Indexed {
 impl Indexed {
     /// The field `name`, found where its dots say, with `absent` where it is not there.
     pub(crate) fn new(name: &str, absent: &'static str) -> Indexed {
-        Indexed { name: name.into(), path: name.trim_start_matches('.').split('.').map(Into::into).collect(), absent }
+        Indexed {
+            name: name.into(),
+            path: name.trim_start_matches('.').split('.').map(Into::into).collect(),
+            absent,
+        }
     }
 
     fn read(&self, value: &Map<String, Value>) -> Box<str> {
@@ -66,14 +70,24 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    pub(super) fn seal(key: Key, value: &mut Map<String, Value>, revision: u64, indexed: &[Indexed]) -> Object {
+    pub(super) fn seal(
+        key: Key,
+        value: &mut Map<String, Value>,
+        revision: u64,
+        indexed: &[Indexed],
+    ) -> Object {
         let metadata = value.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
         metadata["resourceVersion"] = Value::String(revision.to_string());
         Object::unsaved(key, value, revision, indexed)
     }
 
     /// The object as it is, as a dry run answers it: nothing is stored and no revision is set.
-    pub(crate) fn unsaved(key: Key, value: &Map<String, Value>, revision: u64, indexed: &[Indexed]) -> Object {
+    pub(crate) fn unsaved(
+        key: Key,
+        value: &Map<String, Value>,
+        revision: u64,
+        indexed: &[Indexed],
+    ) -> Object {
         let metadata = at(value, "metadata");
         let labels = metadata["labels"].as_object().into_iter().flatten();
         let owners = metadata["ownerReferences"].as_array().into_iter().flatten();

@@ -26,7 +26,8 @@ impl<'a> Snapshot<'a> {
         revision: u64,
     ) -> Result<Snapshot<'a>, Refused> {
         // The oldest event after `revision` wins: its `previous` is what stood there then.
-        let then = log.back_to(revision)?.map(|event| (event.object.key.clone(), event.previous.clone())).collect();
+        let then =
+            log.back_to(revision)?.map(|event| (event.object.key.clone(), event.previous.clone())).collect();
         Ok(Snapshot { revision, objects: Some(objects), then })
     }
 

@@ -28,7 +28,7 @@ fn a_snapshot_shows_the_table_as_it_was() {
     let then = put(&mut store, "a", "three", json!({"n": 1}));
     put(&mut store, "a", "three", json!({"n": 2}));
     put(&mut store, "a", "four", json!({}));
-    store.remove(&pods(), &Key::new(Some("a"), "one"), &[]);
+    store.remove(&pods(), &Key::new(Some("a"), "one"), None, &[]);
 
     let now = store.snapshot(&pods(), None).unwrap();
     assert_eq!(names(&now, None, None), ["a-b/two", "a/four", "a/three"]);
@@ -66,7 +66,7 @@ fn history_is_bounded_by_bytes() {
 fn a_removed_object_carries_the_revision_of_its_removal() {
     let mut store = Store::new(1 << 20);
     put(&mut store, "a", "one", json!({"nodeName": "n", "hostNetwork": true}));
-    let gone = store.remove(&pods(), &Key::new(Some("a"), "one"), &[]).unwrap();
+    let gone = store.remove(&pods(), &Key::new(Some("a"), "one"), None, &[]).unwrap();
     assert_eq!(gone.value()["metadata"]["resourceVersion"], store.revision().to_string());
     let events = store.events_after(&pods(), 0, 10).unwrap();
     assert_eq!(events.iter().map(|event| event.change).collect::<Vec<_>>(), [Change::Added, Change::Deleted]);

@@ -28,7 +28,8 @@ pub(super) const NODES: Printer = Printer {
             state.push_str(",SchedulingDisabled");
         }
         let labels = node["metadata"]["labels"].as_object().into_iter().flatten();
-        let roles: Vec<&str> = labels.filter_map(|(k, _)| k.strip_prefix("node-role.kubernetes.io/")).collect();
+        let roles: Vec<&str> =
+            labels.filter_map(|(k, _)| k.strip_prefix("node-role.kubernetes.io/")).collect();
         let address = |kind: &str| {
             let found = list(&status["addresses"]).iter().find(|address| address["type"] == kind);
             text(found.map_or(&Value::Null, |address| &address["address"]))
@@ -61,7 +62,9 @@ pub(super) const SERVICES: Printer = Printer {
         let spec = &service["spec"];
         let external = match spec["type"].as_str() {
             Some("ExternalName") => spec["externalName"].as_str().unwrap_or_default().to_owned(),
-            Some("LoadBalancer") if list(&service["status"]["loadBalancer"]["ingress"]).is_empty() => "<pending>".into(),
+            Some("LoadBalancer") if list(&service["status"]["loadBalancer"]["ingress"]).is_empty() => {
+                "<pending>".into()
+            }
             _ => or_none(texts(&spec["externalIPs"])),
         };
         let port = |port: &Value| {
@@ -90,7 +93,7 @@ pub(super) const CONFIG_MAPS: Printer = Printer {
     headings: &[Heading("Data", "string", 0), Heading("Age", "string", 0)],
     row: |object, now| {
         let count = |member: &str| object[member].as_object().map_or(0, serde_json::Map::len);
-        vec![json!((count("data") + count("binaryData")).to_string()), age::of(object, now)]
+        vec![json!(count("data") + count("binaryData")), age::of(object, now)]
     },
 };
 
@@ -98,13 +101,13 @@ pub(super) const SECRETS: Printer = Printer {
     headings: &[Heading("Type", "string", 0), Heading("Data", "string", 0), Heading("Age", "string", 0)],
     row: |object, now| {
         let count = object["data"].as_object().map_or(0, serde_json::Map::len);
-        vec![text(&object["type"]), json!(count.to_string()), age::of(object, now)]
+        vec![text(&object["type"]), json!(count), age::of(object, now)]
     },
 };
 
 pub(super) const SERVICE_ACCOUNTS: Printer = Printer {
     headings: &[Heading("Secrets", "string", 0), Heading("Age", "string", 0)],
-    row: |object, now| vec![json!(list(&object["secrets"]).len().to_string()), age::of(object, now)],
+    row: |object, now| vec![json!(list(&object["secrets"]).len()), age::of(object, now)],
 };
 
 pub(super) const EVENTS: Printer = Printer {
@@ -150,7 +153,9 @@ pub(super) const ENDPOINTS: Printer = Printer {
             for address in list(&subset["addresses"]).iter().filter_map(|address| address["ip"].as_str()) {
                 match list(&subset["ports"]) {
                     [] => all.push(address.to_owned()),
-                    ports => all.extend(ports.iter().map(|port| format!("{address}:{}", number(&port["port"])))),
+                    ports => {
+                        all.extend(ports.iter().map(|port| format!("{address}:{}", number(&port["port"]))))
+                    }
                 }
             }
         }

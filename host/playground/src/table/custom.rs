@@ -12,10 +12,17 @@ pub(super) fn columns(version: &Version) -> Vec<Value> {
     let column = |column: &Column| {
         json!({
             "name": column.name, "type": column.kind, "format": column.format,
-            "description": column.description, "priority": column.priority,
+            "description": described(column), "priority": column.priority,
         })
     };
     version.columns.iter().map(column).collect()
+}
+
+fn described(column: &Column) -> String {
+    match column.description.as_str() {
+        "" => format!("Custom resource definition column (in JSONPath format): {}", column.path),
+        text => text.to_owned(),
+    }
 }
 
 pub(super) fn row(version: &Version, object: &Value, now: i64) -> Vec<Value> {

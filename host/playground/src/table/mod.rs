@@ -29,7 +29,8 @@ struct Printer {
     row: fn(&Value, i64) -> Vec<Value>,
 }
 
-const PLAIN: Printer = Printer { headings: &[Heading("Age", "string", 0)], row: |object, now| vec![age::of(object, now)] };
+const PLAIN: Printer =
+    Printer { headings: &[Heading("Age", "string", 0)], row: |object, now| vec![age::of(object, now)] };
 
 /// `columnDefinitions`.
 pub(crate) fn columns(resource: &Resource, version: &Version) -> Value {
@@ -41,9 +42,7 @@ pub(crate) fn columns(resource: &Resource, version: &Version) -> Value {
         Origin::Custom => custom::columns(version),
         Origin::BuiltIn => {
             let headings = printer(resource).headings.iter();
-            let column = |&Heading(name, kind, priority): &Heading| {
-                json!({"name": name, "type": kind, "format": "", "description": "", "priority": priority})
-            };
+            let column = |&Heading(name, kind, priority): &Heading| json!({"name": name, "type": kind, "format": "", "description": "", "priority": priority});
             headings.map(column).collect()
         }
     };
@@ -63,7 +62,8 @@ pub(crate) fn cells(resource: &Resource, version: &Version, object: &Value, now:
     if resource.qualified() != "events" {
         cells.insert(0, object["metadata"]["name"].clone());
     }
-    let conditions = if resource.qualified() == "pods" { workloads::pod_conditions(object) } else { Vec::new() };
+    let conditions =
+        if resource.qualified() == "pods" { workloads::pod_conditions(object) } else { Vec::new() };
     Cells { cells, conditions }
 }
 

@@ -37,8 +37,8 @@ pub(super) const PODS: Printer = Printer {
 pub(super) const DEPLOYMENTS: Printer = Printer {
     headings: &[
         Heading("Ready", "string", 0),
-        Heading("Up-to-date", "integer", 0),
-        Heading("Available", "integer", 0),
+        Heading("Up-to-date", "string", 0),
+        Heading("Available", "string", 0),
         Heading("Age", "string", 0),
         Heading("Containers", "string", 1),
         Heading("Images", "string", 1),
@@ -139,7 +139,9 @@ pub(super) const JOBS: Printer = Printer {
     ],
     row: |job, now| {
         let status = &job["status"];
-        let has = |kind: &str| list(&status["conditions"]).iter().any(|c| c["type"] == kind && c["status"] == "True");
+        let has = |kind: &str| {
+            list(&status["conditions"]).iter().any(|c| c["type"] == kind && c["status"] == "True")
+        };
         let phase = if has("Complete") {
             "Complete"
         } else if has("Failed") {
@@ -149,10 +151,12 @@ pub(super) const JOBS: Printer = Printer {
         } else {
             "Running"
         };
-        let completions = format!("{}/{}", number(&status["succeeded"]), job["spec"]["completions"].as_i64().unwrap_or(1));
+        let completions =
+            format!("{}/{}", number(&status["succeeded"]), job["spec"]["completions"].as_i64().unwrap_or(1));
         let end = age::seconds(&status["completionTime"]).unwrap_or(now);
         let duration = age::seconds(&status["startTime"]).map(|start| super::human_duration(end - start));
-        let mut row = vec![json!(phase), json!(completions), json!(duration.unwrap_or_default()), age::of(job, now)];
+        let mut row =
+            vec![json!(phase), json!(completions), json!(duration.unwrap_or_default()), age::of(job, now)];
         row.extend(containers(job));
         row.push(json!(selector(job)));
         row

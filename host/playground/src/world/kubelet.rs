@@ -99,9 +99,7 @@ pub(super) fn end(state: &mut State, place: &Place, now: OffsetDateTime) {
 
 /// The status of a pod that runs on the node.
 pub(super) fn running(pod: &Value, address: &str, now: &str) -> Value {
-    let condition = |kind: &str| {
-        json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": now})
-    };
+    let condition = |kind: &str| json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
     let containers = pod["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
     let status = |container: &Value| {
         json!({

@@ -35,9 +35,7 @@ pub(crate) fn cluster(state: &mut State, port: u16, now: OffsetDateTime) {
 pub(crate) fn node(state: &mut State, now: OffsetDateTime) {
     let time = timestamp(now);
     let capacity = json!({"cpu": "8", "memory": "16Gi", "pods": "110", "ephemeral-storage": "64Gi"});
-    let condition = |kind: &str, status: &str, reason: &str| {
-        json!({"type": kind, "status": status, "reason": reason, "message": "", "lastHeartbeatTime": time, "lastTransitionTime": time})
-    };
+    let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "reason": reason, "message": "", "lastHeartbeatTime": time, "lastTransitionTime": time});
     let node = json!({
         "metadata": {"name": NODE, "labels": {
             "kubernetes.io/hostname": NODE, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
@@ -66,7 +64,8 @@ pub(crate) fn node(state: &mut State, now: OffsetDateTime) {
 /// What a first run sees: a deployment whose pods come up, and two pods on their own.
 pub(crate) fn welcome(state: &mut State, now: OffsetDateTime) {
     let labels = json!({"app": "web"});
-    let container = |name: &str, image: &str| json!({"name": name, "image": image, "ports": [{"containerPort": 80}]});
+    let container =
+        |name: &str, image: &str| json!({"name": name, "image": image, "ports": [{"containerPort": 80}]});
     let deployment = json!({
         "metadata": {"name": "web", "namespace": "default", "labels": labels},
         "spec": {"replicas": 3, "selector": {"matchLabels": labels}, "template": {
@@ -92,8 +91,10 @@ pub(crate) fn pods(state: &mut State, namespace: &str, count: usize, bytes: usiz
     let time = timestamp(now);
     let mut pod = template(namespace, &time);
     let missing = bytes.saturating_sub(pod.to_string().len());
-    pod["metadata"]["annotations"]["example.com/config"] = json!("abcdefghijklmnopqrstuvwxyz0123456789 ".repeat(missing / 37 + 1)[..missing]);
-    let start = state.store.snapshot(&resource.table, None).map_or(0, |all| all.after(Some(namespace), None).count());
+    pod["metadata"]["annotations"]["example.com/config"] =
+        json!("abcdefghijklmnopqrstuvwxyz0123456789 ".repeat(missing / 37 + 1)[..missing]);
+    let start =
+        state.store.snapshot(&resource.table, None).map_or(0, |all| all.after(Some(namespace), None).count());
     for number in start..start + count {
         let name = format!("pod-{number:06}");
         let address = format!("10.{}.{}.{}", 128 + number / 65536 % 128, number / 256 % 256, number % 256);
@@ -128,7 +129,8 @@ pub(crate) fn events(state: &mut State, count: usize) -> usize {
 
 /// A pod as a cluster with a mesh and a few controllers leaves it.
 fn template(namespace: &str, time: &str) -> Value {
-    let env: Vec<Value> = (0..8).map(|n| json!({"name": format!("SETTING_{n}"), "value": format!("value-{n}")})).collect();
+    let env: Vec<Value> =
+        (0..8).map(|n| json!({"name": format!("SETTING_{n}"), "value": format!("value-{n}")})).collect();
     let mut pod = json!({
         "metadata": {
             "name": "pod-000000", "generateName": "pod-", "namespace": namespace, "uid": uuid(),
