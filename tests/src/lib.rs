@@ -2,14 +2,21 @@
 //!
 //! `cargo xtask test` builds all of it and says where it is; a bare `cargo test -p tidegate-tests` uses what was built last.
 
+mod ask;
+mod certificate;
+mod http;
+mod peer;
 mod places;
 mod playground;
 mod proxy;
 mod run;
 mod server;
 
+pub use certificate::Shown;
+pub use http::{Act, Asked};
+pub use peer::{Manner, Peer, TOKEN};
 pub use places::{guest, program};
 pub use playground::Playground;
 pub use proxy::KubectlProxy;
-pub use run::{Outcome, Run};
+pub use run::{Outcome, Run, Usage};
 pub use server::{Server, Target};

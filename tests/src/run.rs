@@ -31,6 +31,15 @@ pub struct Outcome {
     pub stderr: String,
 }
 
+/// What a process used, as last seen while it ran: both only grow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// Its largest resident set, in bytes.
+    pub memory: u64,
+    /// Time on a processor, its own and the kernel's for it. A busy machine does not change it.
+    pub processor: Duration,
+}
+
 impl Run {
     /// `tidegate run … GUEST`. A guest with a `/` in it is a path, else the name of a guest of the guest workspace.
     pub fn guest(name: &str) -> Run {
@@ -139,11 +148,25 @@ impl Run {
         (outcome, text)
     }
 
+    /// Runs it to its end, and says what it used of the machine.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run).
+    pub fn measured(self) -> (Outcome, Usage) {
+        let mut usage = Usage::default();
+        let outcome = self.watched(self.to_command(), |child| usage = Usage::of(child.id()).unwrap_or(usage));
+        (outcome, usage)
+    }
+
+    fn run_as(&self, command: Command) -> Outcome {
+        self.watched(command, |_| {})
+    }
+
     #[expect(clippy::expect_used, reason = "a test that cannot start its program fails")]
-    fn run_as(&self, mut command: Command) -> Outcome {
+    fn watched(&self, mut command: Command, look: impl FnMut(&Child)) -> Outcome {
         let mut child = command.spawn().expect("start tidegate");
         let (stdout, stderr) = (reader(child.stdout.take()), reader(child.stderr.take()));
-        let status = within(&mut child, self.deadline);
+        let status = within(&mut child, self.deadline, look);
         let text = |thread: std::thread::JoinHandle<Vec<u8>>| String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned();
         let (stdout, stderr) = (text(stdout), text(stderr));
         let Some(status) = status else {
@@ -178,10 +201,11 @@ fn reader<R: Read + Send + 'static>(stream: Option<R>) -> std::thread::JoinHandl
     })
 }
 
-/// Waits for the child; kills it at the deadline and returns none.
-fn within(child: &mut Child, deadline: Duration) -> Option<ExitStatus> {
+/// Waits for the child and looks at it now and then; kills it at the deadline and returns none.
+fn within(child: &mut Child, deadline: Duration, mut look: impl FnMut(&Child)) -> Option<ExitStatus> {
     let end = Instant::now() + deadline;
     while Instant::now() < end {
+        look(child);
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
             _ => std::thread::sleep(Duration::from_millis(5)),
@@ -190,6 +214,19 @@ fn within(child: &mut Child, deadline: Duration) -> Option<ExitStatus> {
     let _ = child.kill();
     let _ = child.wait();
     None
+}
+
+impl Usage {
+    fn of(id: u32) -> Option<Usage> {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let memory = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10;
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // Behind the name, which may hold anything, the user's and the kernel's time are the 12th and 13th, in hundredths.
+        let numbers = stat.rsplit(')').next()?.split_whitespace().skip(11).take(2);
+        let ticks: u64 = numbers.filter_map(|number| number.parse::<u64>().ok()).sum();
+        Some(Usage { memory, processor: Duration::from_millis(ticks * 10) })
+    }
 }
 
 /// A cache of compiled code of the tests' own, the same for all runs.

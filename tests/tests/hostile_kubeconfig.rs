@@ -1,0 +1,346 @@
+//! Kubeconfigs that are broken, vast or malicious, and guests that choose among them: no credential goes where its owner did not send it,
+//! and no error quotes the file.
+
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use tidegate_tests::{Act, Outcome, Peer, Run, TOKEN};
+
+fn peer() -> Peer {
+    Peer::answering(|asked| asked.or_api(|| vec![Act::json("{}")]))
+}
+
+/// The values of `Authorization` that the peer was sent; empty for none.
+fn credentials(peer: &Peer) -> Vec<String> {
+    peer.seen().iter().map(|asked| asked.header("authorization").unwrap_or_default().to_owned()).collect()
+}
+
+/// Asks with this text as the kubeconfig.
+fn with_text(peer: &Peer, text: &str) -> Outcome {
+    peer.write("config", text);
+    Run::ask(peer).argument("/x").run()
+}
+
+fn last_line(outcome: &Outcome) -> &str {
+    outcome.stdout.lines().last().unwrap_or_default()
+}
+
+#[test]
+fn what_kubectl_takes_is_taken() {
+    let peer = peer();
+    let base = peer.kubeconfig_with(&format!("{{token: '{TOKEN}'}}"));
+    let file = peer.write("token-line", &format!("{TOKEN}\n"));
+    let spaced = peer.write("token-spaced", &format!("  {TOKEN} \r\n\n"));
+    let rows = [
+        ("unknown fields", format!("apiVersion: v1\nkind: Config\nfuture: {{a: [1, 2]}}\n{base}"), TOKEN),
+        ("unknown fields inside", base.replace("{token:", "{shiny: true, token:"), TOKEN),
+        ("a second document", format!("{base}---\ncurrent-context: other\n"), TOKEN),
+        ("a token file with a trailing newline", peer.kubeconfig_with(&format!("{{tokenFile: '{}'}}", file.display())), TOKEN),
+        ("a token file with spaces", peer.kubeconfig_with(&format!("{{tokenFile: '{}'}}", spaced.display())), TOKEN),
+        ("two equal keys", base.replace("{token:", "{token: first, token:"), TOKEN),
+        ("JSON", json(&peer), TOKEN),
+        ("a byte order mark", format!("\u{feff}{base}"), TOKEN),
+        ("CR LF", base.replace('\n', "\r\n"), TOKEN),
+    ];
+    for (what, text, token) in rows {
+        let outcome = with_text(&peer, &text);
+        assert_eq!(outcome.code(), 0, "{what}: {outcome:?}");
+        assert_eq!(credentials(&peer).pop().unwrap(), format!("Bearer {token}"), "{what}");
+    }
+}
+
+fn json(peer: &Peer) -> String {
+    let ca = peer.folder().join("ca.crt");
+    format!(
+        r#"{{"clusters":[{{"name":"c","cluster":{{"server":"{}","certificate-authority":"{}"}}}}],
+"users":[{{"name":"u","user":{{"token":"{TOKEN}"}}}}],"contexts":[{{"name":"x","context":{{"cluster":"c","user":"u"}}}}],
+"current-context":"x"}}"#,
+        peer.url(),
+        ca.display()
+    )
+}
+
+#[test]
+fn what_kubectl_refuses_is_refused_without_quoting_it() {
+    const SECRET: &str = "s3cr3t-value-of-a-token";
+    let peer = peer();
+    let user = |user: &str| peer.kubeconfig_with(user);
+    let good = user(&format!("{{token: {SECRET}}}"));
+    let not_base64 = format!("{{token: {SECRET}, client-certificate-data: '!{SECRET}!', client-key-data: '?{SECRET}?'}}");
+    let not_pem = "{client-certificate-data: czNjcjN0LXZhbHVlLW9mLWEtdG9rZW4=, client-key-data: czNjcjN0LXZhbHVlLW9mLWEtdG9rZW4=}";
+    let rows = [
+        ("a number as token", user("{token: 12345}")),
+        ("a list as token", user(&format!("{{token: [{SECRET}]}}"))),
+        ("a line break in a token", user(&format!("{{token: \"{SECRET}\\r\\nX-Evil: yes\"}}"))),
+        ("a control byte in a token", user(&format!("{{token: \"{SECRET}\\x01\"}}"))),
+        ("bad base64", user(&not_base64)),
+        ("base64 of no PEM", user(not_pem)),
+        ("bad base64 in the CA", good.replace("certificate-authority:", &format!("certificate-authority-data: '%{SECRET}', x:"))),
+        ("two users of one name", good.replace("users: [", "users: [{name: u, user: {token: first}}, ")),
+        ("half of a pair", user(&format!("{{token: {SECRET}, client-key-data: {SECRET}}}"))),
+        ("both token and basic", user(&format!("{{token: {SECRET}, username: u, password: {SECRET}}}"))),
+        ("broken YAML", format!("{good}  : ][ {SECRET}\n")),
+        ("a broken indentation on the line of the token", format!("users:\n- name: u\n  user:\n    token: {SECRET}\n   x: y\n")),
+        ("a tab before a token", format!("users:\n- name: u\n  user:\n\t token: {SECRET}\n")),
+        ("an unclosed quote", good.replace(&format!("token: {SECRET}"), &format!("token: \"{SECRET}"))),
+        ("an unknown tag", good.replace("token: ", "token: !!binary ")),
+        ("an unknown anchor", good.replace("token: ", "token: *nobody ")),
+        ("not UTF-8 in name only", good.replace("current-context: x", "current-context: nobody")),
+        ("a context without its user", good.replace("user: u}", "user: nobody}")),
+        ("a context without its cluster", good.replace("cluster: c,", "cluster: nobody,")),
+        ("a server that is no URL", good.replace("https://", "ftp://")),
+        ("a server with a password", good.replace("https://", &format!("https://u:{SECRET}@"))),
+        ("a scalar", SECRET.to_owned()),
+        ("a list", format!("- {SECRET}\n")),
+        ("nothing", String::new()),
+        ("zero bytes", "\0\0\0\0".to_owned()),
+    ];
+    for (what, text) in rows {
+        let outcome = with_text(&peer, &text);
+        assert_eq!(outcome.code(), 3, "{what}: {outcome:?}");
+        assert!(!outcome.everything().contains(SECRET), "{what} is quoted: {outcome:?}");
+        assert!(!outcome.everything().contains("12345"), "{what} is quoted: {outcome:?}");
+        let codes = ["error not-configured: ", "error tls: ", "error unsupported: "];
+        assert!(codes.iter().any(|code| last_line(&outcome).starts_with(code)), "{what}: {outcome:?}");
+    }
+    assert_eq!(peer.connections(), 0, "{:?}", peer.seen());
+}
+
+#[test]
+fn a_document_that_explodes_ends_soon() {
+    let peer = peer();
+    let mut bomb = "a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
+    for pair in ["ab", "bc", "cd", "de", "ef", "fg", "gh", "hi", "ij"] {
+        let (last, next) = (&pair[..1], &pair[1..]);
+        bomb += &format!("{next}: &{next} [{}]\n", vec![format!("*{last}"); 9].join(", "));
+    }
+    let deep = format!("{}{}", "[".repeat(1 << 20), "]".repeat(1 << 20));
+    let mappings = "{a: ".repeat(1 << 18);
+    let merges = "x: &x {a: 1}\n".to_owned() + &"y: {<<: [*x, *x, *x, *x]}\n".repeat(1 << 15);
+    for (what, text) in [
+        ("aliases", format!("{bomb}{}", peer.kubeconfig_with("{token: x}"))),
+        ("aliases of itself", "a: &a [*a]\n".to_owned()),
+        ("lists in lists", deep),
+        ("mappings in mappings", mappings),
+        ("merges", merges),
+        ("anchors", (0..1 << 17).map(|n| format!("k{n}: &a{n} v\n")).collect()),
+        ("keys", (0..1 << 17).map(|n| format!("k{n}: v\n")).collect()),
+    ] {
+        peer.write("config", &text);
+        let (outcome, usage) = Run::ask(&peer).argument("/x").measured();
+        assert!(matches!(outcome.code(), 0 | 3), "{what}: {outcome:?}");
+        assert!(usage.processor < Duration::from_secs(2), "{what}: {usage:?}");
+        assert!(usage.memory < 400 << 20, "{what}: {usage:?}");
+    }
+}
+
+#[test]
+fn ten_megabytes_of_kubeconfig_work() {
+    let peer = peer();
+    let entry = |n| format!("- name: user-{n}\n  user:\n    token: {}\n", "t".repeat(1_000));
+    let users: String = (0..11_000).map(entry).collect();
+    let ca = peer.folder().join("ca.crt");
+    let text = format!(
+        "clusters: [{{name: c, cluster: {{server: '{}', certificate-authority: '{}'}}}}]\ncontexts: [{{name: x, context: {{cluster: c, user: u}}}}]\n\
+         current-context: x\nusers:\n{users}- name: u\n  user: {{token: '{TOKEN}'}}\n",
+        peer.url(),
+        ca.display()
+    );
+    assert!(text.len() > 10 << 20);
+    peer.write("config", &text);
+    let outcome = Run::ask(&peer).argument("/x").deadline(Duration::from_secs(60)).run();
+    outcome.expect_code(0);
+    assert_eq!(credentials(&peer).pop().unwrap(), format!("Bearer {TOKEN}"));
+}
+
+#[test]
+fn a_guests_document_holds_inline_data_only() {
+    let peer = peer();
+    let token = peer.folder().join("token").display().to_string();
+    let inline = peer.kubeconfig_with("{token: mine}").replace(
+        &format!("certificate-authority: '{}'", peer.folder().join("ca.crt").display()),
+        "insecure-skip-tls-verify: true",
+    );
+    let user = |user: &str| inline.replace("{token: mine}", user);
+    let exec = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: /bin/true, interactiveMode: Never}}";
+    let rows = [
+        ("tokenFile", user(&format!("{{tokenFile: '{token}'}}"))),
+        ("tokenFile beside a token", user(&format!("{{token: mine, tokenFile: '{token}'}}"))),
+        ("relative tokenFile", user("{tokenFile: token}")),
+        ("client certificate", user(&format!("{{client-certificate: '{token}', client-key: '{token}'}}"))),
+        ("exec", user(exec)),
+        ("exec beside a token", user(&exec.replace("{exec", "{token: mine, exec"))),
+        ("certificate authority", peer.kubeconfig_with("{token: mine}")),
+        ("exec of another user", format!("{inline}---\n").replace("users: [", &format!("users: [{{name: v, user: {exec}}}, "))),
+        ("auth provider", user("{auth-provider: {name: gcp, config: {cmd-path: /bin/true}}}")),
+    ];
+    for (what, document) in rows {
+        let run = Run::asking(&peer, &format!("document={document}")).flag("-A").argument("/x");
+        let (outcome, trace) = run.traced();
+        assert_eq!(outcome.code(), 3, "{what}: {outcome:?}");
+        assert!(last_line(&outcome).starts_with("error unsupported: "), "{what}: {outcome:?}");
+        let opened = trace.lines().filter(|line| !line.contains("/tidegate\", [")).any(|line| line.contains(&token) || line.contains("/bin/true"));
+        assert!(!opened, "{what}");
+    }
+    assert_eq!(peer.connections(), 0, "{:?}", peer.seen());
+
+    let run = Run::asking(&peer, &format!("document={inline}")).argument("/x");
+    run.run().expect_code(0).expect_line("via KubeConfig");
+    assert_eq!(credentials(&peer), ["Bearer mine", "Bearer mine"]);
+}
+
+/// Whatever a guest names of its own, no credential of the host's goes there.
+#[test]
+fn a_guests_own_server_gets_no_credential_of_the_hosts() {
+    let (host, own) = (peer(), peer());
+    let document = format!(
+        "clusters: [{{name: c, cluster: {{server: '{}', insecure-skip-tls-verify: true}}}}]
+users: []
+contexts: [{{name: x, context: {{cluster: c}}}}]
+current-context: x\n",
+        own.url()
+    );
+    let plain = Peer::start(tidegate_tests::Shown::Plain, tidegate_tests::Manner::Usual, |asked| asked.or_api(|| vec![Act::json("{}")]));
+    let run = |via: &str| {
+        let run = Run::ask(&host).flag("-A").flag_path("--service-account", &host.folder());
+        run.flag(format!("--in-cluster-address={}", host.address())).argument("--via").argument(via).argument("/x").run()
+    };
+    run(&format!("document={document}")).expect_code(0);
+    run(&format!("document={}", document.replace("cluster: c}", "cluster: c, user: u}"))).expect_code(3);
+    run(&format!("kubectl-proxy={}", plain.url())).expect_code(0);
+    for url in [own.url(), own.url().replace("https://", "http://user:pass@"), "file:///etc/passwd".to_owned()] {
+        run(&format!("kubectl-proxy={url}")).expect_code(3);
+    }
+    assert!(credentials(&own).iter().all(String::is_empty), "{:?}", credentials(&own));
+    assert!(credentials(&plain).iter().all(String::is_empty), "{:?}", credentials(&plain));
+    assert_eq!(host.connections(), 0);
+}
+
+#[test]
+fn a_guest_pairs_no_cluster_with_anothers_user() {
+    let (ours, theirs) = (peer(), peer());
+    let ca = ours.folder().join("ca.crt");
+    let both = format!(
+        "clusters:
+- {{name: ours, cluster: {{server: '{}', certificate-authority: '{}'}}}}
+- {{name: theirs, cluster: {{server: '{}', certificate-authority: '{}'}}}}
+users: [{{name: admin, user: {{token: '{TOKEN}'}}}}, {{name: guest, user: {{token: other}}}}]
+contexts: [{{name: ours, context: {{cluster: ours, user: admin}}}}, {{name: theirs, context: {{cluster: theirs, user: guest}}}}]
+current-context: ours\n",
+        ours.url(),
+        ca.display(),
+        theirs.url(),
+        theirs.folder().join("ca.crt").display()
+    );
+    ours.write("config", &both);
+    let run = |flags: &str, arguments: &[&str]| {
+        let run = Run::asking(&ours, "kube-config").flag("-A").flag_path("--kubeconfig", &ours.kubeconfig()).flags(flags);
+        run.arguments(arguments).argument("/x").run()
+    };
+    run("", &["--context", "theirs"]).expect_code(0);
+    assert_eq!(credentials(&theirs), ["Bearer other", "Bearer other"]);
+    let seen = theirs.seen().len();
+    let config = ours.kubeconfig().display().to_string();
+    let path = format!("kube-config={config}");
+    let server = format!("--server={}", ours.url());
+    for flags in ["--user=admin", "--cluster=ours", &server] {
+        for arguments in [vec!["--context", "theirs"], vec!["--via", &path], vec!["--via", &path, "--context", "theirs"]] {
+            let outcome = run(flags, &arguments).expect_code(3);
+            assert!(last_line(&outcome).starts_with("error unsupported: the host pinned"), "{outcome:?}");
+        }
+    }
+    for name in ["nobody", "admin", "ours,theirs", "", "../ours"] {
+        let outcome = run("", &["--context", name]);
+        assert!(outcome.code() == 3 || name.is_empty(), "{name}: {outcome:?}");
+    }
+    assert_eq!(theirs.seen().len(), seen);
+    assert!(!credentials(&theirs).iter().any(|sent| sent.contains(TOKEN)));
+}
+
+#[test]
+fn a_path_of_the_guests_own_must_be_granted_and_lead_where_it_says() {
+    let peer = peer();
+    let folder = tempfile::tempdir().unwrap();
+    let (granted, outside) = (folder.path().join("granted"), folder.path().join("outside"));
+    std::fs::create_dir_all(granted.join("sub")).unwrap();
+    std::fs::create_dir(&outside).unwrap();
+    let config = peer.kubeconfig_with(&format!("{{token: '{TOKEN}'}}"));
+    std::fs::write(outside.join("config"), &config).unwrap();
+    std::fs::write(granted.join("config"), &config).unwrap();
+    symlink(outside.join("config"), granted.join("link")).unwrap();
+    symlink("../outside", granted.join("folder")).unwrap();
+    symlink("loop", granted.join("loop")).unwrap();
+    symlink("/proc/self/environ", granted.join("environ")).unwrap();
+    symlink("config", granted.join("inside")).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, granted.join("fifo"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    let run = |path: &str| {
+        let run = Run::asking(&peer, &format!("kube-config={path}")).flag_path("--allow-read", &granted);
+        run.flag_path("--allow-read", &peer.folder().join("ca.crt")).argument("/x").run()
+    };
+    let at = |path: &str| granted.join(path).display().to_string();
+    for path in [at("config"), at("inside"), at("sub/../config"), at("./config")] {
+        run(&path).expect_code(0);
+    }
+    let seen = peer.seen().len();
+    for (path, code) in [
+        (outside.join("config").display().to_string(), "permission-denied"),
+        (at("../outside/config"), "permission-denied"),
+        (at("sub/../../outside/config"), "permission-denied"),
+        (at("link"), ""),
+        (at("folder/config"), ""),
+        (at("folder/../../outside/config"), ""),
+        (at("loop"), ""),
+        (at("environ"), ""),
+        (at("fifo"), ""),
+        (at("sub"), ""),
+        (at("nothing"), "not-configured"),
+        ("config".to_owned(), "invalid-request"),
+        ("~/.kube/config".to_owned(), "invalid-request"),
+        (String::new(), ""),
+        ("/dev/zero".to_owned(), "permission-denied"),
+        ("/proc/self/environ".to_owned(), "permission-denied"),
+    ] {
+        let outcome = run(&path);
+        assert_eq!(outcome.code(), 3, "{path}: {outcome:?}");
+        assert!(outcome.stdout.contains(&format!("error {code}")), "{path}, {code}: {outcome:?}");
+    }
+    assert_eq!(peer.seen().len(), seen);
+}
+
+/// Who can write what the host reads would choose which credential goes where.
+#[test]
+fn a_guest_that_writes_the_kubeconfig_gets_nothing_from_it() {
+    let (host, evil) = (peer(), peer());
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, TOKEN).unwrap();
+    let ca = evil.folder().join("ca.crt");
+    let text = evil.kubeconfig_with(&format!("{{tokenFile: '{}'}}", token.display()));
+    let exec = evil.kubeconfig_with(
+        "{exec: {apiVersion: client.authentication.k8s.io/v1, command: /usr/bin/touch, args: [/tmp/tidegate-owned], interactiveMode: Never}}",
+    );
+    for (what, granted) in [("its file", folder.path().join("config")), ("its folder", folder.path().to_path_buf())] {
+        for exists in [false, true] {
+            for document in [&text, &exec] {
+                let config = folder.path().join("config");
+                let _ = std::fs::remove_file(&config);
+                if exists {
+                    std::fs::write(&config, host.kubeconfig_with("{token: x}")).unwrap();
+                }
+                let run = Run::asking(&evil, &format!("kube-config={}", config.display()))
+                    .flag_path("--wasi-write", folder.path())
+                    .flag_path("--allow-read", &granted)
+                    .flag_path("--allow-read", &token)
+                    .flag_path("--allow-read", &ca)
+                    .flag("--allow-run")
+                    .argument("--write")
+                    .argument(format!("{}={document}", config.display()))
+                    .argument("/x");
+                let outcome = run.run();
+                assert_eq!(outcome.code(), 3, "{what}, exists: {exists}: {outcome:?}");
+                assert!(credentials(&evil).is_empty(), "{what}, exists: {exists}: {:?}", credentials(&evil));
+                assert!(!std::path::Path::new("/tmp/tidegate-owned").exists());
+            }
+        }
+    }
+}
