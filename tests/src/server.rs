@@ -71,14 +71,15 @@ impl Server {
 /// # Panics
 /// Where it could not be built.
 #[expect(clippy::expect_used, reason = "a test without its peer fails")]
-fn kubectl() -> PathBuf {
+pub fn kubectl() -> PathBuf {
     static TOOLS: OnceLock<Tools> = OnceLock::new();
     let tools = TOOLS.get_or_init(|| Tools::ensure(&mut |line| eprintln!("{line}")).expect(KUBERNETES_VERSION));
     tools.kubectl().to_path_buf()
 }
 
 fn playground() -> (Playground, Server) {
-    let playground = Playground::start(&[]);
+    // Nothing moves by itself, and history is soon forgotten, so that a guest sees what happens then.
+    let playground = Playground::start(&["--no-demo", "--history-mib=1"]);
     let server = Server {
         target: Target::Playground,
         address: playground.address(),

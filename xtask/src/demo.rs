@@ -19,7 +19,7 @@ pub(crate) fn playground() -> Result<ExitCode, Failure> {
     let kubeconfig = folder.path().join("kubeconfig");
     say::step("starting the playground, an in-memory Kubernetes API");
     let mut server = Command::new(programs.join("tidegate-playground"));
-    server.args(["--demo", "--stop-with-parent", "--kubeconfig-out"]).arg(&kubeconfig);
+    server.args(["--pods-per-second=1", "--stop-with-parent", "--kubeconfig-out"]).arg(&kubeconfig);
     let server = Stopped(server.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
     let server = server.ready(&kubeconfig)?;
     let code = watch_pods(&programs, &wasm, &kubeconfig)?;
