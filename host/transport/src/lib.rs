@@ -42,7 +42,7 @@ pub use error::Error;
 pub use failure::{Failure, NoClient, Reason};
 pub use observer::{Event, Observer, Silent};
 pub use options::{InClusterOptions, KubeConfigOptions, KubectlOptions, Options, ProxyOptions};
-pub use paths::{credential_paths, credential_paths_in};
+pub use paths::credential_paths;
 pub use request_body::{BodyReader, BodyWriter, body_channel};
 pub use support::{Feature, Support};
 

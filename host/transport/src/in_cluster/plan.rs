@@ -55,8 +55,13 @@ pub(super) struct Ready {
 }
 
 impl Plan {
-    /// Errors: the address that the host chose is none.
+    /// Errors: the address that the host chose is none, or its folder is not absolute.
     pub(super) fn new(options: &InClusterOptions) -> Result<Plan, Error> {
+        let folder = folder(options);
+        if !folder.is_absolute() {
+            let text = format!("the folder for InCluster must be absolute, and {} is not", folder.display());
+            return Err(Error::new(Code::NotConfigured, text).broken());
+        }
         let stage = match &options.address {
             None => Stage::Locate,
             Some(address) => Stage::Read {
@@ -67,7 +72,7 @@ impl Plan {
                 })?,
             },
         };
-        Ok(Plan { folder: folder(options), stage })
+        Ok(Plan { folder, stage })
     }
 
     pub(super) fn token_path(folder: &Path) -> PathBuf {

@@ -60,6 +60,8 @@ impl Output {
     /// Waits for the first bytes or the end. Errors: kubectl failed.
     pub(super) fn poll_start(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.first = ready!(self.poll_chunk(cx)).transpose()?;
+        // Warnings were written before the body; they may have come while it was read.
+        self.poll_stderr(cx);
         Poll::Ready(Ok(()))
     }
 

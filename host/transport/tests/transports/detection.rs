@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tidegate_transport::{
-    Code, Error, Kind, NoClient, Options, Reason, auto_detect, credential_paths, credential_paths_in,
-    diagnose,
+    Code, Error, Kind, NoClient, Options, Reason, auto_detect, credential_paths, diagnose,
 };
 
 use crate::peer::{Act, Peer, json, kubernetes, raw, reply};
@@ -267,9 +266,4 @@ fn where_credentials_may_be() {
         credential_paths(&env, &options).iter().map(|path| path.display().to_string()).collect();
     let folder = "/var/run/secrets/kubernetes.io/serviceaccount";
     assert_eq!(paths, [folder, "/explicit", "/a", "/b", "/home/me/.kube"]);
-    let text = kubeconfig("server: 'https://h', certificate-authority: ca.crt", "tokenFile: /run/token");
-    let mut named = credential_paths_in(text.as_bytes(), "/etc/k/config".as_ref());
-    named.sort();
-    assert_eq!(named, ["/etc/k/ca.crt", "/run/token"].map(std::path::PathBuf::from));
-    assert!(credential_paths_in(b"{", "/x".as_ref()).is_empty());
 }
