@@ -1,6 +1,7 @@
 //! What the person at the terminal is told.
 
 use std::fmt;
+use std::io::IsTerminal;
 use std::process::{Command, ExitStatus};
 
 /// Why a command of xtask ended.
@@ -33,7 +34,12 @@ impl<E: std::error::Error> From<E> for Failure {
 
 /// One step of a longer work.
 pub(crate) fn step(text: &str) {
-    eprintln!("\x1b[1m▸ {text}\x1b[0m");
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if std::io::stderr().is_terminal() && !plain {
+        eprintln!("\x1b[1m▸ {text}\x1b[0m");
+    } else {
+        eprintln!("▸ {text}");
+    }
 }
 
 /// Runs a program to its end, its output going where ours goes.
