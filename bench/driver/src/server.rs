@@ -19,7 +19,7 @@ use crate::pin::Processors;
 /// What the server holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Load {
-    /// 100,000 pods of 1 KiB: to be watched, and to be got one by one.
+    /// 100,000 pods as small as they come, some 4 KB each: to be watched, and to be got one by one.
     Small,
     /// So many pods of 6 KiB, as real ones are.
     Pods(u32),
@@ -28,7 +28,7 @@ pub(crate) enum Load {
 impl Load {
     fn pods_and_bytes(self) -> (u32, u32) {
         match self {
-            Load::Small => (100_000, 1024),
+            Load::Small => (100_000, 0),
             Load::Pods(pods) => (pods, 6144),
         }
     }
