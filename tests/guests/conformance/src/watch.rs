@@ -25,8 +25,7 @@ pub(crate) fn in_order(suite: &Suite) -> Verdict {
             return fail("an event without an object");
         };
         same(want, value(&object), Some(held))?;
-        // Comparable since Kubernetes 1.35 (KEP-5504).
-        let now: u64 = version(object.resource_version())?.parse().unwrap_or_default();
+        let now = number(&version(object.resource_version())?);
         holds("versions grow", now > last)?;
         last = now;
     }
@@ -65,13 +64,17 @@ pub(crate) fn selected(suite: &Suite) -> Verdict {
 pub(crate) fn bookmarks(suite: &Suite) -> Verdict {
     let scratch = suite.namespace("bookmarks")?;
     let start = version(scratch.maps().list(&ours())?.metadata.resource_version)?;
-    // A real server sends one shortly before the end that was asked for.
+    // A server sends one about once a minute, and shortly before the end that was asked for if it has looked at something since.
     let mut watch = scratch.maps().watch(&WatchParams::default().labels(OURS).timeout(6), &start)?;
+    let mut unlabelled = map("unlabelled", "1");
+    unlabelled.metadata.labels = None;
+    scratch.maps().create(&PostParams::default(), &unlabelled)?;
     let WatchEvent::Bookmark(bookmark) = next(&mut watch)? else {
-        return fail("an event that is no bookmark, of a watch where nothing happens");
+        return fail("an event that is no bookmark, of a watch that selects nothing");
     };
     same("its kind", bookmark.types.kind.as_str(), "ConfigMap")?;
     let marked = version(Some(bookmark.metadata.resource_version))?;
+    holds("it is past where the watch began", number(&marked) > number(&start))?;
     scratch.make("one")?;
     let mut after = scratch.maps().watch(&ours_watched(), &marked)?;
     same("a watch begins there", described(&next(&mut after)?).as_str(), "ADDED one")?;
@@ -126,4 +129,9 @@ pub(crate) fn deadline(suite: &Suite) -> Verdict {
         None => return fail("the silence was taken for the end"),
     }
     holds("after an error the stream has ended", events.next().is_none())
+}
+
+/// Versions of one kind can be compared since Kubernetes 1.35 (KEP-5504).
+fn number(version: &str) -> u64 {
+    version.parse().unwrap_or_default()
 }
