@@ -59,6 +59,7 @@ impl ConnectFlags {
         }
         options.in_cluster.folder = self.service_account.as_deref().map(absolute);
         options.in_cluster.address = self.in_cluster_address.clone();
+        options.kubeconfig.working_folder = Some(tidegate::working_folder());
         options.kubeconfig.path = self.kubeconfig.as_deref().map(absolute);
         options.kubeconfig.context = self.context.clone();
         options.kubeconfig.cluster = self.cluster.clone();
