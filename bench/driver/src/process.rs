@@ -54,10 +54,11 @@ pub(crate) fn measure(
     processors.stand_aside(pin)?;
     let mut child = started.map_err(|error| format!("start {}: {error}", shown(&command)))?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or("a child without a number")?;
-    let stdout = child.stdout.take().ok_or("a child without an output")?;
+    // Open until the child is gone: what is stopped after so many events would be stopped by SIGPIPE sooner.
+    let mut stdout = child.stdout.take().ok_or("a child without an output")?;
     let handle = pidfd_open(pid, PidfdFlags::empty())?;
     let (finished, watchdog) = watchdog(handle.try_clone()?);
-    let tally = read(stdout, telling);
+    let tally = read(&mut stdout, telling);
     if matches!(telling, Telling::Events(_)) {
         let _ = pidfd_send_signal(handle.as_fd(), Signal::KILL);
     }
@@ -90,7 +91,7 @@ fn watchdog(process: OwnedFd) -> (mpsc::Sender<()>, thread::JoinHandle<bool>) {
     (finished, handle)
 }
 
-fn read(stdout: ChildStdout, telling: Telling) -> Result<Tally, Failure> {
+fn read(stdout: &mut ChildStdout, telling: Telling) -> Result<Tally, Failure> {
     let mut stdout = BufReader::with_capacity(1 << 16, stdout);
     match telling {
         Telling::Tally => {

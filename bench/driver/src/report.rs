@@ -1,4 +1,4 @@
-//! Tells rows: a table for people, JSON for programs.
+//! Tells rows: a table for people, which Markdown understands too, and JSON for programs.
 
 use std::fs::File;
 use std::io::Write;
@@ -65,10 +65,9 @@ impl Report {
             }
             None => None,
         };
-        println!(
-            "{:<21} {:<5} {:>10}  {:<14} {:>10}  {:>6}  {:>8} {:>8}",
-            "work", "unit", "tidegate", "peer", "peer's", "ratio", "RSS MB", "peer's"
-        );
+        let words = ["work", "unit", "tidegate", "peer", "peer's", "ratio", "RSS MB", "peer's"];
+        line(&words.map(str::to_owned));
+        line(&["---", "---", "---:", "---", "---:", "---:", "---:", "---:"].map(str::to_owned));
         Ok(Report { json, work: "", errors: Vec::new() })
     }
 
@@ -77,10 +76,16 @@ impl Report {
             writeln!(json, "{}", serde_json::to_string(&row)?)?;
         }
         let work = if self.work == row.work { "" } else { row.work };
-        println!(
-            "{:<21} {:<5} {:>10}  {:<14} {:>10}  {:>6.2}  {:>8.1} {:>8.1}",
-            work, row.unit, row.ours, row.peer, row.theirs, row.ratio, row.ours_rss_mb, row.theirs_rss_mb
-        );
+        line(&[
+            work.to_owned(),
+            row.unit.to_owned(),
+            row.ours.to_string(),
+            row.peer.to_owned(),
+            row.theirs.to_string(),
+            format!("{:.2}", row.ratio),
+            format!("{:.1}", row.ours_rss_mb),
+            format!("{:.1}", row.theirs_rss_mb),
+        ]);
         self.work = row.work;
         Ok(())
     }
@@ -105,6 +110,14 @@ impl Report {
         println!("ERRORS: {}", self.errors.join("; "));
         Ok(ExitCode::FAILURE)
     }
+}
+
+/// One line of the table; numbers to the right.
+fn line(cells: &[String; 8]) {
+    let [work, unit, ours, peer, theirs, ratio, ours_rss, theirs_rss] = cells;
+    println!(
+        "| {work:<20} | {unit:<4} | {ours:>8} | {peer:<13} | {theirs:>8} | {ratio:>6} | {ours_rss:>6} | {theirs_rss:>6} |"
+    );
 }
 
 #[cfg(test)]
