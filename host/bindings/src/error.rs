@@ -12,17 +12,16 @@ pub(crate) fn closed(what: &str) -> Error {
     Error::new(Code::Closed, format!("{what} was used up before: it can be had once"))
 }
 
-/// The flags to add, if nothing but grants was missing.
+/// The flags to add, if nothing but grants was missing. Several transports that were refused have each flags of their own, and nobody
+/// should add them all: then there are none.
 pub(crate) fn refusal(error: &Error) -> Option<&[String]> {
-    let refused = match error.code() {
-        Code::PermissionDenied => true,
-        Code::NoClient => {
-            !error.failures().is_empty()
-                && error.failures().iter().all(|failure| failure.reason == Reason::PermissionDenied)
-        }
-        _ => false,
-    };
-    refused.then(|| error.missing())
+    let all_refused = || error.failures().iter().all(|failure| failure.reason == Reason::PermissionDenied);
+    match (error.code(), error.failures()) {
+        (Code::PermissionDenied, _) => Some(error.missing()),
+        (Code::NoClient, [failure]) if all_refused() => Some(&failure.missing),
+        (Code::NoClient, [_, _, ..]) if all_refused() => Some(&[]),
+        _ => None,
+    }
 }
 
 impl HostError for View<'_> {
@@ -67,11 +66,12 @@ mod tests {
         };
         let no_client = |failures| Error::from(NoClient { failures });
         let denied = || failure(Reason::PermissionDenied, &["--allow-net=a:1"]);
-        let cases: [(Error, Option<&[&str]>); 6] = [
+        let cases: [(Error, Option<&[&str]>); 7] = [
             (Error::new(Code::Timeout, ""), None),
             (Error::denied("", vec!["--allow-run=kubectl".into()]), Some(&["--allow-run=kubectl"])),
             (Error::denied("a deny flag is in the way", vec![]), Some(&[])),
-            (no_client(vec![denied(), denied()]), Some(&["--allow-net=a:1"])),
+            (no_client(vec![denied()]), Some(&["--allow-net=a:1"])),
+            (no_client(vec![denied(), denied()]), Some(&[])),
             (no_client(vec![denied(), failure(Reason::Tls, &[])]), None),
             (no_client(vec![]), None),
         ];

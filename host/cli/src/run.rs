@@ -79,9 +79,12 @@ fn user_agent(script: &Script) -> String {
 
 fn ended_with(ending: Ending, output: &OutputFlags) -> ExitCode {
     match &ending {
-        Ending::Refused { missing } if !output.quiet && !missing.is_empty() => {
-            let style = Style::of(&std::io::stderr());
-            report::line(&format!("{} run again with {}", style.bold("tidegate:"), missing.join(" ")));
+        Ending::Refused { missing } if !output.quiet => {
+            let cure = match missing.as_slice() {
+                [] => "`tidegate doctor` shows what each transport needs".to_owned(),
+                flags => format!("run again with {}", flags.join(" ")),
+            };
+            report::line(&format!("{} {cure}", Style::of(&std::io::stderr()).bold("tidegate:")));
         }
         Ending::Trapped(trap) => report::error(trap, None),
         _ => {}
