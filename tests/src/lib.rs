@@ -19,4 +19,4 @@ pub use places::{guest, program};
 pub use playground::Playground;
 pub use proxy::KubectlProxy;
 pub use run::{Outcome, Run, Usage};
-pub use server::{Server, Target};
+pub use server::{Server, Target, kubectl};

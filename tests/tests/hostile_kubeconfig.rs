@@ -307,40 +307,38 @@ fn a_path_of_the_guests_own_must_be_granted_and_lead_where_it_says() {
     assert_eq!(peer.seen().len(), seen);
 }
 
-/// Who can write what the host reads would choose which credential goes where.
+/// Who can write what the host reads would choose which credential goes where, and what is run.
 #[test]
 fn a_guest_that_writes_the_kubeconfig_gets_nothing_from_it() {
     let (host, evil) = (peer(), peer());
     let folder = tempfile::tempdir().unwrap();
-    let token = folder.path().join("token");
+    let (writable, token) = (folder.path().join("writable"), folder.path().join("token"));
+    let config = writable.join("config");
+    std::fs::create_dir(&writable).unwrap();
     std::fs::write(&token, TOKEN).unwrap();
-    let ca = evil.folder().join("ca.crt");
-    let text = evil.kubeconfig_with(&format!("{{tokenFile: '{}'}}", token.display()));
-    let exec = evil.kubeconfig_with(
-        "{exec: {apiVersion: client.authentication.k8s.io/v1, command: /usr/bin/touch, args: [/tmp/tidegate-owned], interactiveMode: Never}}",
-    );
-    for (what, granted) in [("its file", folder.path().join("config")), ("its folder", folder.path().to_path_buf())] {
-        for exists in [false, true] {
-            for document in [&text, &exec] {
-                let config = folder.path().join("config");
-                let _ = std::fs::remove_file(&config);
-                if exists {
-                    std::fs::write(&config, host.kubeconfig_with("{token: x}")).unwrap();
-                }
-                let run = Run::asking(&evil, &format!("kube-config={}", config.display()))
-                    .flag_path("--wasi-write", folder.path())
-                    .flag_path("--allow-read", &granted)
-                    .flag_path("--allow-read", &token)
-                    .flag_path("--allow-read", &ca)
-                    .flag("--allow-run")
-                    .argument("--write")
-                    .argument(format!("{}={document}", config.display()))
-                    .argument("/x");
-                let outcome = run.run();
-                assert_eq!(outcome.code(), 3, "{what}, exists: {exists}: {outcome:?}");
-                assert!(credentials(&evil).is_empty(), "{what}, exists: {exists}: {:?}", credentials(&evil));
-                assert!(!std::path::Path::new("/tmp/tidegate-owned").exists());
+    let marker = folder.path().join("marker");
+    let file = evil.kubeconfig_with(&format!("{{tokenFile: '{}'}}", token.display()));
+    let exec = evil.kubeconfig_with(&format!(
+        "{{exec: {{apiVersion: client.authentication.k8s.io/v1, command: /usr/bin/touch, args: ['{}'], interactiveMode: Never}}}}",
+        marker.display()
+    ));
+    for (granted, exists) in [(&config, false), (&config, true), (&writable, false), (&writable, true)] {
+        for document in [&file, &exec] {
+            let what = format!("{}, exists: {exists}", granted.display());
+            let _ = std::fs::remove_file(&config);
+            if exists {
+                std::fs::write(&config, host.kubeconfig_with("{token: x}")).unwrap();
             }
+            let run = Run::asking(&evil, &format!("kube-config={}", config.display()));
+            let run = [granted, &token, &evil.folder().join("ca.crt")]
+                .iter()
+                .fold(run, |run, path| run.flag_path("--allow-read", path))
+                .flag_path("--wasi-write", &writable);
+            let write = format!("{}={document}", config.display());
+            let outcome = run.flag("--allow-run").arguments(&["--write", &write, "/x"]).run();
+            assert_eq!(outcome.code(), 3, "{what}: {outcome:?}");
+            assert!(evil.seen().is_empty(), "{what}: {:?}, {outcome:?}", evil.seen());
+            assert!(!marker.exists(), "{what}: {outcome:?}");
         }
     }
 }
