@@ -14,6 +14,9 @@ use wasmtime::component::Resource;
 use crate::View;
 use crate::wit::tidegate::host::poll::{Host, HostPollable};
 
+/// How many pollables may be waited for at once: less than wasmtime lends in one call, so that it is this cap that is named.
+const MAX_POLLED: usize = 50_000;
+
 /// What a pollable waits for.
 ///
 /// `ready` ends once waiting would return at once, and may be dropped before without losing anything.
@@ -32,6 +35,13 @@ impl Pollable {
 
 impl Host for View<'_> {
     async fn poll(&mut self, pollables: Vec<Resource<Pollable>>) -> Result<Vec<u32>> {
+        // A pollable may be listed twice, so the number of handles is no bound.
+        if pollables.len() > MAX_POLLED {
+            return Err(wasmtime::format_err!(
+                "the guest waits for {} pollables at once, and may for {MAX_POLLED}",
+                pollables.len()
+            ));
+        }
         let sources =
             pollables.iter().map(|pollable| Ok(self.get(pollable)?.0.clone())).collect::<Result<Vec<_>>>()?;
         Ok(any_ready(&sources).await)

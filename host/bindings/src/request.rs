@@ -16,7 +16,7 @@ use crate::outgoing::OutgoingBody;
 use crate::wit::tidegate::host::types::{Host, HostRequest, Method};
 use crate::{View, convert};
 
-/// The largest body that `set-body` takes.
+/// The largest body that `set-body` takes. A store's hostcall fuel must let more through, or the guest traps instead of getting an error.
 const BODY: usize = 256 << 20;
 
 /// How many bytes all requests of one guest may hold, sent or not.

@@ -20,6 +20,8 @@ use std::process::ExitCode;
 
 use arguments::Arguments;
 use rustix::process::{Resource, Rlimit, setrlimit};
+#[cfg(target_os = "linux")]
+use rustix::process::{Signal, set_parent_process_death_signal};
 use wasmtime::Engine;
 
 const USAGE: u8 = 64;
@@ -65,9 +67,12 @@ fn compile() -> Result<(), String> {
         .map_err(|error| format!("cannot write the machine code: {error}"))
 }
 
-/// Caps the address space of this process. An allocation past it aborts, which tidegate reports as such.
-fn limit_memory(bytes: u64) -> rustix::io::Result<()> {
-    setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: Some(bytes) })
+/// Ends with tidegate, even if that is killed, and caps the address space. An allocation past the cap aborts, which tidegate reports
+/// as such.
+fn confine(memory: u64) -> rustix::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    setrlimit(Resource::As, Rlimit { current: Some(memory), maximum: Some(memory) })
 }
 
 fn fail(code: u8, message: &str) -> ExitCode {

@@ -124,15 +124,10 @@ impl fmt::Display for Frame {
     }
 }
 
-/// The name without what a compiler adds to it. A guest chose it, so no control characters reach a terminal.
+/// The name as its language writes it. A guest chose it, so no control characters reach a terminal.
 fn demangled(name: &str) -> String {
-    let plain: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    match plain.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            path.to_owned()
-        }
-        _ => plain,
-    }
+    let name = format!("{:#}", rustc_demangle::demangle(name));
+    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 fn located(file: &str, line: Option<u32>, column: Option<u32>) -> String {
@@ -150,9 +145,9 @@ mod tests {
     #[test]
     fn names_and_places() {
         let names = [
-            ("list_pods::main::h0123456789abcdef", "list_pods::main"),
+            ("_ZN9list_pods4main17h0123456789abcdefE", "list_pods::main"),
+            ("_RNvCskwGfYPst2Cb_9list_pods4main", "list_pods::main"),
             ("main", "main"),
-            ("a::hello", "a::hello"),
             ("bad\x1b[31m", "bad?[31m"),
         ];
         for (name, expected) in names {

@@ -19,6 +19,9 @@ use crate::script::Script;
 use crate::stdio::{Input, Output, Stream};
 use crate::wasi;
 
+/// How many bytes a guest may hand over in one call: more than the largest body, so that a larger one is an error and no trap.
+const ONE_CALL: usize = 512 << 20;
+
 /// A run to be: nothing is granted, the streams are this process' own, and there are no arguments, unless set.
 pub struct RunBuilder {
     script: Script,
@@ -169,6 +172,7 @@ impl RunBuilder {
         self.stderr.set(Stream::Error, &mut wasi);
         let guest = Guest::new(Context::new(authority, options), wasi.build(), reach);
         let mut store = Store::new(&engine.wasmtime, guest);
+        store.set_hostcall_fuel(ONE_CALL);
         // At each tick of the epoch the guest gives way, and goes on when it is polled again.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);

@@ -169,3 +169,14 @@ async fn back_pressure_reaches_the_socket() {
     // What the two sockets' buffers hold, and little more.
     assert!(peer.sent() < 16 << 20, "{} bytes were taken", peer.sent());
 }
+
+/// Whatever a guest hands over is bounded, by an error where it can be told and by a trap that names the cap where not.
+#[tokio::test]
+async fn what_a_guest_hands_over_is_bounded() {
+    assert_eq!(printed(&["body", "URL", "200"]).await, "ok\n");
+    assert_eq!(printed(&["body", "URL", "257"]).await, "too-large\n");
+    assert_eq!(printed(&["repeat", "50000"]).await, "50000\n");
+    let (_, outcome) = run(&handles().await, Grants::none(), &["repeat", "50001"]).await;
+    let Ending::Trapped(trap) = outcome.ending else { panic!("{outcome:?}") };
+    assert!(trap.message.ends_with("waits for 50001 pollables at once, and may for 50000"), "{trap}");
+}

@@ -85,7 +85,7 @@ async fn a_guests_own_code_arguments_and_streams() {
     let (text, outcome) = run(&script, Grants::none(), &["panic"]).await;
     assert!(text.contains("as told"), "{text}");
     let Ending::Trapped(trap) = outcome.ending else { panic!("{outcome:?}") };
-    assert!(trap.frames.iter().any(|frame| frame.function.contains("main")), "{trap}");
+    assert!(trap.frames.iter().any(|frame| frame.function == "spin::main"), "{trap}");
 
     let (echo, out, _) = quiet(&script);
     let echo = echo.stdin(tidegate::Input::bytes("hello")).arguments(["echo"]);

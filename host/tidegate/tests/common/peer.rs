@@ -85,6 +85,7 @@ async fn answer(stream: &mut TcpStream, path: &str, body: Vec<u8>) -> Option<()>
             whole(stream, b"slow").await
         }
         "/never" => until_closed(stream).await,
+        "/length" => whole(stream, body.len().to_string().as_bytes()).await,
         "/echo" => whole(stream, &body).await,
         "/lines" => chunks(stream, &["one\r\ntw", "o\n\nthr", "ee"]).await,
         "/many" => chunks(stream, &[&"line\n".repeat(600)]).await,

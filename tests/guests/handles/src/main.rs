@@ -1,7 +1,7 @@
 //! A guest on the bare WIT: what an SDK would never do with handles, it does.
 //!
 //! ```text
-//! handles query KIND VALUE… | poll COUNT | hoard COUNT | misuse URL | drops URL | flight URL | upload URL | read URL STREAM PATH | wait URL |
+//! handles query KIND VALUE… | body URL MIB | repeat COUNT | poll COUNT | hoard COUNT | misuse URL | drops URL | flight URL | upload URL | read URL STREAM PATH | wait URL |
 //! hold URL | refused
 //! ```
 
@@ -26,6 +26,8 @@ fn main() {
             }
         }
         ["poll", count] => wait_for_half_of(count.parse().unwrap()),
+        ["repeat", count] => repeat(count.parse().unwrap()),
+        ["body", url, mebibytes] => body(&client(url), mebibytes.parse().unwrap()),
         ["hoard", count] => hoard(count.parse().unwrap()),
         ["misuse", url] => misuse(&client(url)),
         ["drops", url] => drop_in_any_order(&client(url)),
@@ -67,6 +69,19 @@ fn wait_for_half_of(count: u64) {
 fn hoard(count: usize) {
     let hoard: Vec<_> = (0..count).map(|_| poll::after(0)).collect();
     println!("{}", hoard.len());
+}
+
+/// The same pollable, many times.
+fn repeat(count: usize) {
+    let due = poll::after(0);
+    due.block();
+    println!("{}", poll::poll(&vec![&due; count]).len());
+}
+
+fn body(client: &Client, mebibytes: usize) {
+    let request = Request::new(Method::Post, "/length");
+    request.set_body(&vec![b'x'; mebibytes << 20]);
+    println!("{}", code(client.send(request)));
 }
 
 /// Everything that can be used once, twice.
