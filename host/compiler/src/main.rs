@@ -40,11 +40,8 @@ fn main() -> ExitCode {
         );
         return fail(USAGE, &message);
     }
-    if let Err(error) = limit_memory(arguments.memory_limit) {
-        return fail(
-            USAGE,
-            &format!("cannot limit its own memory to {} bytes: {error}", arguments.memory_limit),
-        );
+    if let Err(error) = confine(arguments.memory_limit) {
+        return fail(USAGE, &format!("cannot confine itself to {} bytes: {error}", arguments.memory_limit));
     }
     match compile() {
         Ok(()) => ExitCode::SUCCESS,
