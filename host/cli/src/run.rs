@@ -52,8 +52,10 @@ async fn guest(flags: RunFlags) -> ExitCode {
         }
     };
     tokio::select! {
-        code = work => code,
+        // The signal first: a guest that computes gives way once for it, and would not come back from another turn.
+        biased;
         signal = ended.signal() => ExitCode::from(signals::exit_code(signal)),
+        code = work => code,
     }
 }
 
