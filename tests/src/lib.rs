@@ -5,6 +5,7 @@
 mod ask;
 mod certificate;
 mod http;
+mod live;
 mod peer;
 mod places;
 mod playground;
@@ -14,6 +15,7 @@ mod server;
 
 pub use certificate::Shown;
 pub use http::{Act, Asked};
+pub use live::{Live, eventually, is_alive};
 pub use peer::{Manner, Peer, TOKEN};
 pub use places::{guest, program};
 pub use playground::Playground;
