@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) pods: usize,
 
-    /// About how large each of those is, in bytes; 0 is as small as they come.
+    /// About how large each of those is, in bytes; 0 is as a cluster has them, some 4 KB.
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub(crate) pod_bytes: usize,
 

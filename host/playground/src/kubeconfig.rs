@@ -49,10 +49,14 @@ pub fn write_service_account(folder: &Path, token: &str, ca_pem: &str, namespace
         write_private(&data.join(name), text)?;
     }
     let target = data.file_name().map(Path::new).unwrap_or(&data);
-    replace_link(target, &folder.join("..data"))?;
+    let link = folder.join("..data");
+    let before = fs::read_link(&link);
+    replace_link(target, &link)?;
     for (name, _) in files {
         replace_link(&Path::new("..data").join(name), &folder.join(name))?;
     }
+    // What was there before is read by nobody any more; that it stays is no failure.
+    let _ = before.map(|before| fs::remove_dir_all(folder.join(before)));
     Ok(())
 }
 

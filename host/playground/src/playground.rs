@@ -111,7 +111,7 @@ impl Playground {
             .with(|state| state.plant(group, plural, object, OffsetDateTime::now_utc()).map(|o| o.revision))
     }
 
-    /// Adds running pods of about `bytes` each (0: some 3 KB) to `namespace`, which is made where it is missing.
+    /// Adds running pods of about `bytes` each (0: as a cluster has them, some 4 KB) to `namespace`, which is made where it is missing.
     pub fn seed_pods(&self, namespace: &str, count: usize, bytes: usize) {
         self.shared.with(|state| seed::pods(state, namespace, count, bytes, OffsetDateTime::now_utc()));
     }
@@ -168,7 +168,7 @@ impl Builder {
         self
     }
 
-    /// About how large each of those is. Default: 0, as small as they come (some 3 KB).
+    /// About how large each of those is. Default: 0, as a cluster has them (some 4 KB).
     pub fn pod_bytes(mut self, bytes: usize) -> Builder {
         self.pod_bytes = bytes;
         self

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::delete::{self, DEFINITIONS, FOREGROUND, ORPHAN, Options};
+use super::delete::{self, CLEANUP, DEFINITIONS, FOREGROUND, ORPHAN, Options};
 use super::query::Query;
 use super::{State, entropy, timestamp, write};
 use crate::kinds::{Resource, established};
@@ -30,9 +30,6 @@ pub(crate) enum Chore {
     /// A CustomResourceDefinition was written.
     Defined(Key),
 }
-
-/// The finalizer of a definition whose kind is served.
-const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 
 /// The root certificate of the playground, published to every namespace as the real cluster does.
 const ROOT_CA: &str = "kube-root-ca.crt";
@@ -66,7 +63,7 @@ pub(super) fn note_written(state: &mut State, resource: &Resource, object: &Arc<
     if !object.owners.is_empty() {
         state.chores.push(Chore::Owned(place()));
     }
-    let marked = object.body.windows(19).any(|window| window == b"\"deletionTimestamp\"");
+    let marked = object.is_going();
     if marked {
         state.chores.push(Chore::Going(place()));
     }
@@ -220,11 +217,7 @@ fn defined(state: &mut State, key: &Key, now: OffsetDateTime) {
         return;
     }
     value.insert("status".into(), established(&definition, &timestamp(now)));
-    let finalizers = &mut value["metadata"]["finalizers"];
-    match finalizers.as_array_mut() {
-        Some(finalizers) => finalizers.push(json!(CLEANUP)),
-        None => *finalizers = json!([CLEANUP]),
-    }
+
     rewrite(state, &(table, key.clone()), value);
 }
 

@@ -18,6 +18,9 @@ pub(super) const FOREGROUND: &str = "foregroundDeletion";
 /// The finalizer that the collector removes once the dependents no longer name their owner.
 pub(super) const ORPHAN: &str = "orphan";
 
+/// The finalizer that keeps a definition until its objects are gone.
+pub(super) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
 /// The table of custom kinds' definitions.
 pub(super) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
@@ -84,7 +87,7 @@ pub(super) fn collection(state: &mut State, target: &Target, request: &Request) 
     }
     let view = View::new(target, shape(request)?, request.now.unix_timestamp());
     let meta = ListMeta { revision: state.store.revision(), ..page.meta };
-    Ok(Reply::List { view, meta, objects: page.objects })
+    Ok(Reply::List { view: Box::new(view), meta, objects: page.objects })
 }
 
 /// Removes the object at `key`, or marks it.
@@ -104,7 +107,14 @@ pub(super) fn remove(
     }
     let mut value = before.value();
     let grace = grace(resource, &value, options);
-    add_finalizer(&mut value, options.propagation);
+    match options.propagation {
+        Propagation::Background => {}
+        Propagation::Foreground => add_finalizer(&mut value, FOREGROUND),
+        Propagation::Orphan => add_finalizer(&mut value, ORPHAN),
+    }
+    if resource.qualified() == DEFINITIONS {
+        add_finalizer(&mut value, CLEANUP);
+    }
     let finalizers = value["metadata"]["finalizers"].as_array().map_or(0, Vec::len)
         + if resource.qualified() == "namespaces" { 1 } else { 0 };
     if grace == 0 && finalizers == 0 {
@@ -124,6 +134,9 @@ pub(super) fn remove(
         value.insert("status".into(), json!({"phase": "Terminating"}));
     }
     if resource.qualified() == DEFINITIONS {
+        if let Some(metadata) = value["metadata"].as_object_mut() {
+            metadata.remove("deletionGracePeriodSeconds");
+        }
         terminating(&mut value, now);
     } else {
         count_up(resource, &mut value);
@@ -218,12 +231,7 @@ fn grace(resource: &Resource, value: &Map<String, Value>, options: &Options) -> 
     asked.max(0)
 }
 
-fn add_finalizer(value: &mut Map<String, Value>, propagation: Propagation) {
-    let finalizer = match propagation {
-        Propagation::Background => return,
-        Propagation::Foreground => FOREGROUND,
-        Propagation::Orphan => ORPHAN,
-    };
+fn add_finalizer(value: &mut Map<String, Value>, finalizer: &str) {
     let metadata = &mut value["metadata"];
     if !metadata["finalizers"].is_array() {
         metadata["finalizers"] = json!([]);

@@ -94,7 +94,7 @@ pub(crate) enum Reply {
     /// A list, written as the client takes it.
     List {
         /// How its items are written.
-        view: View,
+        view: Box<View>,
         /// What it says about itself.
         meta: ListMeta,
         /// Its items.
@@ -192,7 +192,7 @@ fn objects(state: &mut State, target: &Target, request: &Request) -> Answer<Repl
         (Method::GET, false) => {
             let view = View::new(target, shape(request)?, request.seconds());
             let page = read::list(&state.store, target, &request.query)?;
-            Ok(Reply::List { view, meta: page.meta, objects: page.objects })
+            Ok(Reply::List { view: Box::new(view), meta: page.meta, objects: page.objects })
         }
         // The real server's handler of custom kinds does not look whether the path names an object.
         (Method::POST, true) if target.resource.origin == Origin::Custom => {

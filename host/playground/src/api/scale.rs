@@ -9,6 +9,7 @@ use super::route::Target;
 use super::status::{Answer, Failure};
 use super::write::{self, Kept};
 use super::{Reply, Request, State, body, patch, value_document};
+use crate::fields;
 use crate::kinds::{ScalePaths, Violation};
 use crate::store::Object;
 
@@ -39,9 +40,10 @@ pub(super) fn handle(state: &mut State, target: &Target, request: &Request) -> A
     let mut after = before.value();
     set(&mut after, &paths(target).spec, json!(replicas));
     after["metadata"]["resourceVersion"] = wanted["metadata"]["resourceVersion"].clone();
-    // The object's own spec is what is written, so this is no write of the subresource `scale` to the store.
+    // The fields are recorded as written through `scale`; what is written is the object itself.
+    fields::track(Some(&Value::Object(before.value())), &mut after, &write::writer(target, request));
     let plain = Target { subresource: None, ..target.clone() };
-    let written = write::replace(state, &plain, request, &before, after, Kept::Track)?;
+    let written = write::replace(state, &plain, request, &before, after, Kept::Recorded)?;
     Ok(value_document(200, &scale_of(target, &written.object)))
 }
 

@@ -9,7 +9,7 @@ use super::route::Target;
 use super::status::{Answer, Failure};
 use super::{Request, State, admit, defaults, meta, validate};
 use crate::fields::{self, Writer};
-use crate::kinds::{Origin, Resource};
+use crate::kinds::{Origin, Resource, Violation};
 use crate::store::{Key, Object};
 
 /// How a write came about, which decides how `managedFields` record it.
@@ -40,7 +40,6 @@ pub(super) fn insert(
         object.remove("status");
     }
     defaults::fill(&resource, &mut object);
-    admit::complete(&resource, &mut object);
     let warnings = fit_schema(target, request, &mut object)?;
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let violations = validate::created(&resource, &object);
@@ -48,12 +47,15 @@ pub(super) fn insert(
         return Err(Failure::invalid(&resource, &name, &violations));
     }
     let key = Key::new(target.namespace.as_deref(), &name);
-    if state.store.get(&resource.table, &key).is_some() {
-        return Err(Failure::already_exists(&resource, &name));
+    if let Some(present) = state.store.get(&resource.table, &key) {
+        let failure = Failure::already_exists(&resource, &name);
+        return Err(if present.is_going() { failure.prefixed("object is being deleted: ") } else { failure });
     }
     if kept == Kept::Track {
         fields::track(None, &mut object, &writer(target, request));
     }
+    // What admission adds has no owner.
+    admit::complete(&resource, &mut object);
     if request.query.dry_run(request.options())? {
         let unsaved = Object::unsaved(key, &object, 0, &resource.indexed);
         return Ok(Written { object: Arc::new(unsaved), warnings });
@@ -212,7 +214,14 @@ fn fit_schema(target: &Target, request: &Request, object: &mut Map<String, Value
         )));
     }
     schema.default(object);
-    let violations = schema.violations(object);
+    let mut violations = schema.violations(object);
+    if let Some(scale) = &target.version.scale {
+        let replicas =
+            scale.spec.split('.').skip(1).fold(&Value::Object(object.clone()), |at, name| &at[name]).clone();
+        if replicas.as_i64().is_some_and(|replicas| replicas < 0) {
+            violations.push(Violation::invalid(&scale.spec, &replicas, "should be a non-negative integer"));
+        }
+    }
     if !violations.is_empty() {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         return Err(Failure::invalid(&target.resource, name, &violations));

@@ -120,7 +120,8 @@ fn nested(
         match field.many {
             Many::One => {
                 let value = value(messages, field.kind, wire, depth)?;
-                if !(field.omit_zero && is_zero(&value)) && !value.is_null() {
+                let left_out = value.is_null() || field.omit_zero && is_zero(&value);
+                if !left_out {
                     into.insert(field.json.into(), value);
                 }
             }

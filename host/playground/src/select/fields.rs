@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn terms_are_read_with_their_escapes() {
-        let cases: [(&str, &[(&str, &str, bool)]); 6] = [
+        type Expected = &'static [(&'static str, &'static str, bool)];
+        let cases: [(&str, Expected); 6] = [
             ("", &[]),
             ("metadata.name=a", &[("metadata.name", "a", true)]),
             ("metadata.name==a,", &[("metadata.name", "a", true)]),

@@ -21,14 +21,14 @@ pub(crate) enum Payload {
     /// All of it.
     Whole(Option<Bytes>),
     /// A list.
-    List(ListBody),
+    List(Box<ListBody>),
     /// What a watch sends.
     Stream(mpsc::Receiver<Bytes>),
 }
 
 /// A list of which no more is in memory than is being sent.
 pub(crate) struct ListBody {
-    view: View,
+    view: Box<View>,
     head: Option<Vec<u8>>,
     objects: IntoIter<Arc<Object>>,
     any: bool,
@@ -42,7 +42,7 @@ impl Payload {
     }
 
     /// A list; one that fits a chunk is sent whole, with its length.
-    pub(crate) fn list(view: View, meta: &ListMeta, objects: Vec<Arc<Object>>) -> Payload {
+    pub(crate) fn list(view: Box<View>, meta: &ListMeta, objects: Vec<Arc<Object>>) -> Payload {
         let head = Some(view.list_head(meta));
         let mut body = ListBody { view, head, objects: objects.into_iter(), any: false, done: false };
         let Some(first) = body.chunk() else { return Payload::whole(Bytes::new()) };
@@ -50,7 +50,7 @@ impl Payload {
             return Payload::whole(first);
         }
         body.head = Some(first);
-        Payload::List(body)
+        Payload::List(Box::new(body))
     }
 }
 

@@ -7,6 +7,7 @@
 mod log;
 mod object;
 mod snapshot;
+mod stencil;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 pub(crate) use log::{Change, Event};
 pub(crate) use object::{Indexed, Object, at};
 pub(crate) use snapshot::Snapshot;
+pub(crate) use stencil::{Stencil, hole};
 
 use log::Log;
 
@@ -150,15 +152,15 @@ impl Store {
         indexed: &[Indexed],
     ) -> Arc<Object> {
         self.revision += 1;
-        let object = Arc::new(Object::seal(key.clone(), &mut value, self.revision, indexed));
-        let previous = self.table(table).objects.insert(key.clone(), object.clone());
-        if let Some(previous) = &previous {
-            self.unindex(table, previous);
-        }
-        self.index(table, &object);
-        let change = if previous.is_some() { Change::Modified } else { Change::Added };
-        self.append(table, Event { revision: self.revision, change, object: object.clone(), previous });
-        object
+        let object = Object::seal(key, &mut value, self.revision, indexed);
+        self.place(table, Arc::new(object))
+    }
+
+    /// Writes what a stencil makes, at `key` or where the stencil's own object stands.
+    pub(crate) fn stamp(&mut self, table: &TableId, stencil: &Stencil, key: Option<Key>, texts: &[&str]) {
+        self.revision += 1;
+        let object = stencil.fill(key, self.revision, texts);
+        self.place(table, Arc::new(object));
     }
 
     /// Removes the object at `key` and returns its last state, which carries the revision of the deletion as the
@@ -228,6 +230,18 @@ impl Store {
         self.tables
             .entry(table.clone())
             .or_insert_with(|| Table { objects: BTreeMap::new(), log: Log::new(self.history_bytes) })
+    }
+
+    /// Puts an object of the newest revision where its key says.
+    fn place(&mut self, table: &TableId, object: Arc<Object>) -> Arc<Object> {
+        let previous = self.table(table).objects.insert(object.key.clone(), object.clone());
+        if let Some(previous) = &previous {
+            self.unindex(table, previous);
+        }
+        self.index(table, &object);
+        let change = if previous.is_some() { Change::Modified } else { Change::Added };
+        self.append(table, Event { revision: self.revision, change, object: object.clone(), previous });
+        object
     }
 
     fn append(&mut self, table: &TableId, event: Event) {

@@ -67,6 +67,7 @@ pub(crate) struct Object {
     /// serialisation serves every version, lists (which leave out the kind of built-in items) and watches.
     pub(crate) body: Bytes,
     fields: Box<[(Arc<str>, Box<str>)]>,
+    going: bool,
 }
 
 impl Object {
@@ -97,6 +98,7 @@ impl Object {
             labels: labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
             owners: owners.filter_map(|owner| owner["uid"].as_str().map(Into::into)).collect(),
             fields: indexed.iter().map(|field| (field.name.clone(), field.read(value))).collect(),
+            going: !metadata["deletionTimestamp"].is_null(),
             body: body_of(value),
             key,
         }
@@ -110,6 +112,31 @@ impl Object {
         text.push(b'}');
         // What was serialised here parses here.
         serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// Whether it is marked as deleted.
+    pub(crate) fn is_going(&self) -> bool {
+        self.going
+    }
+
+    /// The same object with another key, revision and body, and with its small texts passed through `fill`.
+    pub(super) fn filled(
+        &self,
+        key: Key,
+        revision: u64,
+        body: Bytes,
+        fill: impl Fn(&str) -> String,
+    ) -> Object {
+        Object {
+            key,
+            revision,
+            uid: fill(&self.uid).into(),
+            labels: self.labels.iter().map(|(name, value)| (name.clone(), fill(value))).collect(),
+            owners: self.owners.clone(),
+            body,
+            fields: self.fields.iter().map(|(name, value)| (name.clone(), fill(value).into())).collect(),
+            going: self.going,
+        }
     }
 
     /// The same object under another revision, as an event about its leaving a selection carries it.

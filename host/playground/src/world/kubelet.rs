@@ -68,9 +68,8 @@ impl Kubelet {
         }
         let object = &event.object;
         let place = (pods.clone(), object.key.clone());
-        let marked = object.body.windows(19).any(|window| window == b"\"deletionTimestamp\"");
         match (object.field("spec.nodeName"), object.field("status.phase")) {
-            _ if marked => drop(self.due.insert((now + STOP, place), Step::Remove)),
+            _ if object.is_going() => drop(self.due.insert((now + STOP, place), Step::Remove)),
             (Some(""), _) => bind(state, &place, now),
             (Some(NODE), Some("Pending")) => drop(self.due.insert((now + START, place), Step::Start)),
             _ => {}

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{NODE, kubelet};
 use crate::api::{State, timestamp, uuid};
-use crate::store::{Key, TableId};
+use crate::store::{Indexed, Key, Object, Stencil, TableId, hole};
 
 /// Namespaces, and the API server's own service, as every cluster has them.
 pub(crate) fn cluster(state: &mut State, port: u16, now: OffsetDateTime) {
@@ -82,30 +82,35 @@ pub(crate) fn welcome(state: &mut State, now: OffsetDateTime) {
     }
 }
 
-/// Running pods `pod-000000`… in `namespace`, each of about `bytes` (0: as small as they come, some 3 KB).
+/// Running pods `pod-000000`… in `namespace`, each of about `bytes` (0: as a cluster has them, some 4 KB).
 pub(crate) fn pods(state: &mut State, namespace: &str, count: usize, bytes: usize, now: OffsetDateTime) {
     let Some(resource) = state.kinds.of_table(&TableId::new("", "pods")).cloned() else { return };
     if state.store.get(&TableId::new("", "namespaces"), &Key::new(None, namespace)).is_none() {
         state.plant("", "namespaces", json!({"metadata": {"name": namespace}}), now);
     }
     let time = timestamp(now);
-    let mut pod = template(namespace, &time);
+    let full = template(namespace, &time);
+    let mut pod = if (1..full.to_string().len()).contains(&bytes) { slim(namespace, &time) } else { full };
     let missing = bytes.saturating_sub(pod.to_string().len());
     pod["metadata"]["annotations"]["example.com/config"] =
         json!("abcdefghijklmnopqrstuvwxyz0123456789 ".repeat(missing / 37 + 1)[..missing]);
+    let [name, uid, app, node, address] = [1, 2, 3, 4, 5].map(hole);
+    pod["metadata"]["name"] = json!(name);
+    pod["metadata"]["uid"] = json!(uid);
+    pod["metadata"]["labels"]["app"] = json!(app);
+    pod["spec"]["nodeName"] = json!(node);
+    pod["status"]["podIP"] = json!(address);
+    pod["status"]["podIPs"] = json!([{ "ip": address }]);
+    let value = pod.as_object().cloned().unwrap_or_default();
+    let stencil = Stencil::new(Key::new(Some(namespace), "pod"), value, &resource.indexed);
     let start =
         state.store.snapshot(&resource.table, None).map_or(0, |all| all.after(Some(namespace), None).count());
     for number in start..start + count {
         let name = format!("pod-{number:06}");
         let address = format!("10.{}.{}.{}", 128 + number / 65536 % 128, number / 256 % 256, number % 256);
-        pod["metadata"]["name"] = json!(name);
-        pod["metadata"]["uid"] = json!(uuid());
-        pod["metadata"]["labels"]["app"] = json!(["web", "api", "worker", "cache"][number % 4]);
-        pod["spec"]["nodeName"] = json!(format!("node-{:03}", number % 200));
-        pod["status"]["podIP"] = json!(address);
-        pod["status"]["podIPs"] = json!([{ "ip": address }]);
-        let value = pod.as_object().cloned().unwrap_or_default();
-        state.store.put(&resource.table, Key::new(Some(namespace), &name), value, &resource.indexed);
+        let app = ["web", "api", "worker", "cache"][number % 4];
+        let texts = [&name, &uuid(), app, &format!("node-{:03}", number % 200), &address];
+        state.store.stamp(&resource.table, &stencil, Some(Key::new(Some(namespace), &name)), &texts);
     }
 }
 
@@ -113,18 +118,33 @@ pub(crate) fn pods(state: &mut State, namespace: &str, count: usize, bytes: usiz
 pub(crate) fn events(state: &mut State, count: usize) -> usize {
     let table = TableId::new("", "pods");
     let Some(resource) = state.kinds.of_table(&table).cloned() else { return 0 };
-    let keys: Vec<Key> = match state.store.snapshot(&table, None) {
-        Ok(all) => all.after(None, None).take(1000).map(|object| object.key.clone()).collect(),
+    let stencils: Vec<Stencil> = match state.store.snapshot(&table, None) {
+        Ok(all) => {
+            all.after(None, None).take(1000).map(|object| turning(object, &resource.indexed)).collect()
+        }
         Err(_) => return 0,
     };
-    let mut trees: Vec<_> =
-        keys.iter().filter_map(|key| state.store.get(&table, key)).map(|object| object.value()).collect();
     for number in 0..count {
-        let Some(at) = number.checked_rem(keys.len()) else { return 0 };
-        trees[at]["metadata"]["annotations"]["example.com/turn"] = json!(number.to_string());
-        state.store.put(&table, keys[at].clone(), trees[at].clone(), &resource.indexed);
+        let Some(at) = number.checked_rem(stencils.len()) else { return 0 };
+        state.store.stamp(&table, &stencils[at], None, &[&number.to_string()]);
     }
     count
+}
+
+/// A pod that says which turn it is.
+fn turning(pod: &Object, indexed: &[Indexed]) -> Stencil {
+    let mut value = pod.value();
+    value["metadata"]["annotations"]["example.com/turn"] = json!(hole(1));
+    Stencil::new(pod.key.clone(), value, indexed)
+}
+
+/// A pod that says no more than it must.
+fn slim(namespace: &str, time: &str) -> Value {
+    json!({
+        "metadata": {"namespace": namespace, "creationTimestamp": time, "labels": {}, "annotations": {}},
+        "spec": {"containers": [{"name": "main", "image": "registry.k8s.io/pause:3.10"}]},
+        "status": {"phase": "Running"},
+    })
 }
 
 /// A pod as a cluster with a mesh and a few controllers leaves it.
