@@ -238,3 +238,6 @@ impl State {
         chores::run(self, now);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,7 @@ pub(crate) fn apply(
     let mut manager = Manager::new(writer, Operation::Apply);
     manager.fields = wanted;
     manager.time = time.unwrap_or(manager.time);
-    entries.insert(0, manager);
+    entries.push(manager);
     let mut after = after.as_object().cloned().unwrap_or_default();
     managers::write(&mut after, &entries);
     Ok(after)
