@@ -50,7 +50,8 @@ impl Client {
     ///
     /// A server forgets that state after some minutes: then the error is 410 ([`crate::Error::is_gone`]), and the list must begin anew.
     pub fn pages<T: DeserializeOwned>(&self, request: Request) -> Pages<List<T>> {
-        let request = if request.has_query("limit") { request } else { request.query("limit", PAGE.to_string()) };
+        let request =
+            if request.has_query("limit") { request } else { request.query("limit", PAGE.to_string()) };
         Pages::new(self.clone(), move |token| {
             Ok(match token {
                 None => request.clone(),
@@ -65,11 +66,13 @@ impl Client {
     }
 }
 
+type NextRequest = dyn Fn(Option<&str>) -> Result<Request>;
+
 /// Pages of a list, fetched as they are asked for. Ends after an error.
 pub struct Pages<P> {
     client: Client,
     /// Builds the request for the first page, or for the one that a token names.
-    request: Box<dyn Fn(Option<&str>) -> Result<Request>>,
+    request: Box<NextRequest>,
     next: Next,
     page: std::marker::PhantomData<fn() -> P>,
 }
@@ -176,7 +179,11 @@ mod tests {
     fn lists_are_read_as_servers_write_them() {
         for (text, items, token) in [
             (r#"{"metadata":{"resourceVersion":"7"},"items":[1,2]}"#, 2, ""),
-            (r#"{"kind":"PodList","metadata":{"continue":"abc","remainingItemCount":3},"items":[1]}"#, 1, "abc"),
+            (
+                r#"{"kind":"PodList","metadata":{"continue":"abc","remainingItemCount":3},"items":[1]}"#,
+                1,
+                "abc",
+            ),
             (r#"{"metadata":{},"items":null}"#, 0, ""),
             (r#"{"items":[]}"#, 0, ""),
         ] {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use crate::wit::tidegate::host::types::Method;
-use crate::wit::tidegate::host::types as wit;
 use crate::poll::{Pollable, nanoseconds};
+use crate::wit::tidegate::host::types as wit;
+pub use crate::wit::tidegate::host::types::Method;
 use crate::{Error, Result};
 
 /// A request to be made: method, path, query, media types and body. Which server, which credential and every other header are
@@ -173,7 +173,11 @@ impl TryFrom<http::Request<Vec<u8>>> for Request {
             ours = match name.as_str() {
                 "accept" => ours.accept(value),
                 "content-type" => ours.content_type(value),
-                other => return Err(Error::invalid_request(format!("header {other}: the host sets it, not a guest"))),
+                other => {
+                    return Err(Error::invalid_request(format!(
+                        "header {other}: the host sets it, not a guest"
+                    )));
+                }
             };
         }
         Ok(if body.is_empty() { ours } else { ours.body(body) })
@@ -190,7 +194,9 @@ fn method(method: &http::Method) -> Result<Method> {
         "DELETE" => Method::Delete,
         "OPTIONS" => Method::Options,
         "HEAD" => Method::Head,
-        other => return Err(Error::invalid_request(format!("method {other}: not one of the Kubernetes API"))),
+        other => {
+            return Err(Error::invalid_request(format!("method {other}: not one of the Kubernetes API")));
+        }
     })
 }
 

@@ -71,8 +71,9 @@ impl Response {
 
     /// The whole body as text. Errors: as [`Response::bytes`], and `protocol` where it is not UTF-8.
     pub fn text(self) -> Result<String> {
-        String::from_utf8(self.bytes()?)
-            .map_err(|error| Error::new("protocol", "the body is not UTF-8".to_owned(), Some(Box::new(error))))
+        String::from_utf8(self.bytes()?).map_err(|error| {
+            Error::new("protocol", "the body is not UTF-8".to_owned(), Some(Box::new(error)))
+        })
     }
 
     /// The whole body, decoded. Errors: as [`Response::bytes`], and `json`.

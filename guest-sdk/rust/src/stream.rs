@@ -11,8 +11,8 @@ use std::vec;
 use serde::de::DeserializeOwned;
 
 use crate::poll::Pollable;
-pub use crate::wit::tidegate::host::types::EventType;
 use crate::wit::tidegate::host::types as wit;
+pub use crate::wit::tidegate::host::types::EventType;
 use crate::{Error, Result};
 
 /// Bytes as they arrive, in pieces of at most 256 KiB.
@@ -209,6 +209,9 @@ mod sealed {
     source!(LineStream, Vec<u8>, |lines| lines);
     source!(JsonStream, String, |documents| documents);
     source!(EventStream, Event, |events: Vec<wit::WatchEvent>| {
-        events.into_iter().map(|wit::WatchEvent { event_type, object }| Event { event_type, object }).collect()
+        events
+            .into_iter()
+            .map(|wit::WatchEvent { event_type, object }| Event { event_type, object })
+            .collect()
     });
 }

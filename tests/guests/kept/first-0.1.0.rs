@@ -100,13 +100,15 @@ fn pods(client: &Client, namespace: &str) {
     request.add_query("limit", "5");
     let response = worked("list of pods", client.send(request));
     must("code 200", response.code() == 200);
-    must("it has a media type", response.content_type().is_some_and(|text| text.starts_with("application/json")));
+    must(
+        "it has a media type",
+        response.content_type().is_some_and(|text| text.starts_with("application/json")),
+    );
     must("no warnings", response.warnings().is_empty());
     must("a PodList", worked("json", response.json()).contains("\"PodList\""));
 }
 
-const OBJECT: &str =
-    r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"first-","labels":{"kept":"first"}},"data":{"a":"b"}}"#;
+const OBJECT: &str = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"first-","labels":{"kept":"first"}},"data":{"a":"b"}}"#;
 
 /// Makes two objects: with a whole body, and with one written piece by piece where the transport can.
 fn writing(client: &Client, path: &str) {
@@ -199,9 +201,12 @@ fn streams(client: &Client, path: &str) {
 /// What was made above is there already: the watch begins with it.
 fn watch(path: &str) -> Request {
     let request = get(path);
-    for (name, value) in
-        [("watch", "true"), ("labelSelector", "kept=first"), ("resourceVersion", "0"), ("timeoutSeconds", "20")]
-    {
+    for (name, value) in [
+        ("watch", "true"),
+        ("labelSelector", "kept=first"),
+        ("resourceVersion", "0"),
+        ("timeoutSeconds", "20"),
+    ] {
         request.add_query(name, value);
     }
     request
@@ -227,7 +232,11 @@ fn errors(client: &Client, path: &str) {
     for (method, code) in [(Method::Put, "status"), (Method::Patch, "status")] {
         let request = Request::new(method, &format!("{path}/nobody"));
         let named = OBJECT.replace("\"generateName\":\"first-\"", "\"name\":\"other\"");
-        request.set_content_type(if method == Method::Patch { "application/merge-patch+json" } else { "application/json" });
+        request.set_content_type(if method == Method::Patch {
+            "application/merge-patch+json"
+        } else {
+            "application/json"
+        });
         request.set_body(named.as_bytes());
         failed("a name that is not the path's, or not there", client.send(request), code);
     }
@@ -236,7 +245,10 @@ fn errors(client: &Client, path: &str) {
             Ok(response) => println!("{feature}: {}", response.code()),
             Err(error) => {
                 let code = error.code();
-                must(feature, if client.supports(feature) { code == "status" } else { code == "unsupported" });
+                must(
+                    feature,
+                    if client.supports(feature) { code == "status" } else { code == "unsupported" },
+                );
             }
         }
     }

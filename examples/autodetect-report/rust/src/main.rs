@@ -51,7 +51,11 @@ fn state(permission: &str) -> tidegate::Result<&'static str> {
         "write" => Kind::Write,
         "env" => Kind::Env,
         "run" => Kind::Run,
-        _ => return Err(tidegate::Error::other(format!("{permission}: net, read, write, env or run, a colon, and what"))),
+        _ => {
+            return Err(tidegate::Error::other(format!(
+                "{permission}: net, read, write, env or run, a colon, and what"
+            )));
+        }
     };
     Ok(match permissions::query(kind, Some(value).filter(|value| !value.is_empty())) {
         State::Granted => "granted",

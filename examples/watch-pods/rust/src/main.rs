@@ -97,7 +97,9 @@ fn print_events(
                 continue;
             }
             WatchEvent::Error(status) if status.code == 410 => return Ok(Ended::Expired),
-            WatchEvent::Error(status) => return Err(tidegate::Error::other(format!("the watch failed: {status}"))),
+            WatchEvent::Error(status) => {
+                return Err(tidegate::Error::other(format!("the watch failed: {status}")));
+            }
         };
         *version = pod.resource_version().unwrap_or_default();
         if printer.line(word, &pod).is_done() {

@@ -18,8 +18,8 @@ use crate::{Client, Request, Result};
 /// Names that a guest with [`Api`] uses most.
 pub(crate) mod prelude {
     pub use kube_core::params::{
-        DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
-        ValidationDirective, VersionMatch, WatchParams,
+        DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions,
+        PropagationPolicy, ValidationDirective, VersionMatch, WatchParams,
     };
     pub use kube_core::subresource::{EvictParams, LogParams};
     pub use kube_core::{

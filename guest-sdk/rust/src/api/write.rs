@@ -50,7 +50,11 @@ impl<K: Clone + DeserializeOwned> Api<K> {
     }
 
     /// Deletes all objects that the selectors of `lp` name. `Left`: those that still exist.
-    pub fn delete_collection(&self, dp: &DeleteParams, lp: &ListParams) -> Result<Either<ObjectList<K>, Status>> {
+    pub fn delete_collection(
+        &self,
+        dp: &DeleteParams,
+        lp: &ListParams,
+    ) -> Result<Either<ObjectList<K>, Status>> {
         self.either(self.request.delete_collection(dp, lp))
     }
 

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use tidegate::kube_core::{ApiResource, DynamicObject, GroupVersionKind};
 use tidegate::prelude::*;
 
-use crate::suite::{PATIENCE, Suite, Verdict, described, fail, from_json, holds, names, next, refused, same, version};
+use crate::suite::{
+    PATIENCE, Suite, Verdict, described, fail, from_json, holds, names, next, refused, same, version,
+};
 
 const GROUP: &str = "conformance.tidegate.example";
 
@@ -76,7 +78,8 @@ impl Kind {
         while !end.ready() {
             let definition = self.definitions().get(&self.name())?;
             let conditions = definition.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let established = conditions.iter().any(|one| one["type"] == "Established" && one["status"] == "True");
+            let established =
+                conditions.iter().any(|one| one["type"] == "Established" && one["status"] == "True");
             if established && self.served()? {
                 return Ok(());
             }
@@ -108,11 +111,12 @@ impl Drop for Kind {
 pub(crate) fn custom_resource(suite: &Suite) -> Verdict {
     let scratch = suite.namespace("custom-resource")?;
     let kind = Kind::create(suite, "Widget")?;
-    let widgets: Api<DynamicObject> = Api::namespaced_with(suite.client.clone(), &scratch.name, &kind.resource);
+    let widgets: Api<DynamicObject> =
+        Api::namespaced_with(suite.client.clone(), &scratch.name, &kind.resource);
     let empty = widgets.list(&ListParams::default())?;
     same("kind of the list", empty.types.kind.as_str(), "WidgetList")?;
-    let mut watch =
-        widgets.watch(&WatchParams::default().disable_bookmarks(), &version(empty.metadata.resource_version)?)?;
+    let mut watch = widgets
+        .watch(&WatchParams::default().disable_bookmarks(), &version(empty.metadata.resource_version)?)?;
 
     let widget = |name: &str, spec: Value| {
         DynamicObject::new(name, &kind.resource).data(json!({ "spec": spec, "status": { "seen": 9 } }))
@@ -127,11 +131,16 @@ pub(crate) fn custom_resource(suite: &Suite) -> Verdict {
     let status = Patch::Merge(json!({ "spec": { "size": 7 }, "status": { "seen": 1 } }));
     let seen = widgets.patch_status("one", &PatchParams::default(), &status)?;
     same("the status subresource", &seen.data, &json!({ "spec": { "size": 1 }, "status": { "seen": 1 } }))?;
-    let grown = widgets.patch("one", &PatchParams::default(), &Patch::Merge(json!({ "spec": { "size": 2 }, "status": { "seen": 5 } })))?;
+    let grown = widgets.patch(
+        "one",
+        &PatchParams::default(),
+        &Patch::Merge(json!({ "spec": { "size": 2 }, "status": { "seen": 5 } })),
+    )?;
     same("the main resource", &grown.data, &json!({ "spec": { "size": 2 }, "status": { "seen": 1 } }))?;
     same("generation counts what was asked for", grown.metadata.generation, Some(2))?;
     same("get_status", &widgets.get_status("one")?.data["status"]["seen"], 1)?;
-    let strategic = widgets.patch("one", &PatchParams::default(), &Patch::Strategic(json!({ "spec": { "size": 3 } })));
+    let strategic =
+        widgets.patch("one", &PatchParams::default(), &Patch::Strategic(json!({ "spec": { "size": 3 } })));
     refused("a strategic patch of a custom kind", strategic, 415, "UnsupportedMediaType")?;
     let mut replaced = grown.clone();
     replaced.data["spec"]["size"] = json!(4);

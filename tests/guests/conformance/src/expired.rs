@@ -18,7 +18,8 @@ const LOAD: usize = 400 << 10;
 pub(crate) fn watch(suite: &Suite) -> Verdict {
     let scratch = suite.namespace("expired-watch")?;
     let kind = Kind::create(suite, "Memory")?;
-    let memories: Api<DynamicObject> = Api::namespaced_with(suite.client.clone(), &scratch.name, &kind.resource);
+    let memories: Api<DynamicObject> =
+        Api::namespaced_with(suite.client.clone(), &scratch.name, &kind.resource);
     let memory = DynamicObject::new("one", &kind.resource).data(json!({ "spec": { "size": 1 } }));
     let mut memory = memories.create(&PostParams::default(), &memory)?;
     until_forgotten(suite, "expired-watch", |turn| {

@@ -118,7 +118,9 @@ fn connect(via: &str) -> tidegate::Result<Client> {
         "kube-config" => Client::read_kube_config(None, value),
         "kubectl-proxy" => Client::kubectl_proxy(value),
         "kubectl-raw" => Client::kubectl_raw(value),
-        _ => Err(tidegate::Error::other(format!("--via {via}: auto, in-cluster, kube-config, kubectl-proxy or kubectl-raw"))),
+        _ => Err(tidegate::Error::other(format!(
+            "--via {via}: auto, in-cluster, kube-config, kubectl-proxy or kubectl-raw"
+        ))),
     }
 }
 

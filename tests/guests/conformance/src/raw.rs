@@ -10,7 +10,9 @@ use tidegate::prelude::*;
 use tidegate::{EventType, Method, Pending};
 
 use crate::custom::Kind;
-use crate::suite::{OURS, PATIENCE, Scratch, Stop, Suite, Verdict, fail, holds, map, ours, same, value, version};
+use crate::suite::{
+    OURS, PATIENCE, Scratch, Stop, Suite, Verdict, fail, holds, map, ours, same, value, version,
+};
 
 pub(crate) fn bytes(suite: &Suite) -> Verdict {
     let scratch = suite.namespace("bytes")?;
@@ -63,7 +65,11 @@ pub(crate) fn json_lines(suite: &Suite) -> Verdict {
     scratch.make("two")?;
     for (name, event) in ["one", "two"].iter().zip(documents.decode::<Value>()) {
         let event = event?;
-        same("document", json!([event["type"], event["object"]["metadata"]["name"]]), json!(["ADDED", name]))?;
+        same(
+            "document",
+            json!([event["type"], event["object"]["metadata"]["name"]]),
+            json!(["ADDED", name]),
+        )?;
     }
     for name in ["one", "two"] {
         let Some(event) = events.next().transpose()? else { return fail("the watch ended") };
@@ -199,7 +205,8 @@ pub(crate) fn warnings(suite: &Suite) -> Verdict {
     // A kind whose schema is known to be that of any server.
     let kind = Kind::create(suite, "Gadget")?;
     let path = Api::<DynamicObject>::namespaced_with(suite.client.clone(), &scratch.name, &kind.resource);
-    let odd = DynamicObject::new("one", &kind.resource).data(json!({ "spec": { "size": 1, "unheard": "of" } }));
+    let odd =
+        DynamicObject::new("one", &kind.resource).data(json!({ "spec": { "size": 1, "unheard": "of" } }));
     let request = Request::post(path.resource_url()).query("fieldValidation", "Warn").json(&odd)?;
     let response = suite.client.send(request)?;
     // 201 and a media type, but for KubectlRaw, which sees neither.

@@ -12,7 +12,8 @@ pub(crate) fn discovery(suite: &Suite) -> Verdict {
     let groups: Value = suite.client.request(Request::get("/apis"))?;
     same("kind of /apis", &groups["kind"], "APIGroupList")?;
     let resources: Value = suite.client.request(Request::get("/api/v1"))?;
-    let has = |name| resources["resources"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == name));
+    let has =
+        |name| resources["resources"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == name));
     holds("/api/v1 has pods and configmaps", has("pods") && has("configmaps"))?;
     let version: Value = suite.client.request(Request::get("/version"))?;
     holds("/version has a gitVersion", version["gitVersion"].is_string())
@@ -62,11 +63,16 @@ pub(crate) fn paged_list(suite: &Suite) -> Verdict {
     }
     let sizes: Vec<usize> = pages.iter().map(|page| page.items.len()).collect();
     same("sizes of the pages", sizes, [2, 2, 2, 1])?;
-    let all: Vec<String> = pages.iter().flat_map(|page| page.items.iter().map(ResourceExt::name_any)).collect();
+    let all: Vec<String> =
+        pages.iter().flat_map(|page| page.items.iter().map(ResourceExt::name_any)).collect();
     same("what is in them", all, ["s0", "s1", "s2", "s3", "s4", "s5", "s6"])?;
     let first = version(pages[0].metadata.resource_version.clone())?;
     for page in &pages {
-        same("resourceVersion of each page", version(page.metadata.resource_version.clone())?, first.clone())?;
+        same(
+            "resourceVersion of each page",
+            version(page.metadata.resource_version.clone())?,
+            first.clone(),
+        )?;
     }
     same("remaining after the first", pages[0].metadata.remaining_item_count, Some(5))?;
     same("remaining after the last", pages[3].metadata.remaining_item_count, None)
@@ -109,7 +115,12 @@ pub(crate) fn label_selectors(suite: &Suite) -> Verdict {
         let found = scratch.maps().list(&ListParams::default().labels(selector))?;
         same(&format!("labels {selector}"), names(&found.items), want)?;
     }
-    refused("a selector that is none", scratch.maps().list(&ListParams::default().labels("a=(")), 400, "BadRequest")?;
+    refused(
+        "a selector that is none",
+        scratch.maps().list(&ListParams::default().labels("a=(")),
+        400,
+        "BadRequest",
+    )?;
     Ok(())
 }
 

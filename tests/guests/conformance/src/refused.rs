@@ -8,13 +8,15 @@ use crate::suite::{Suite, Verdict, fail, map, refused, same};
 pub(crate) fn not_found(suite: &Suite) -> Verdict {
     let scratch = suite.namespace("not-found")?;
     if suite.client.supports("status-details") {
-        let details: Option<Value> = refused("an object", scratch.maps().get("nobody"), 404, "NotFound")?.details_as()?;
+        let details: Option<Value> =
+            refused("an object", scratch.maps().get("nobody"), 404, "NotFound")?.details_as()?;
         let details = details.unwrap_or_default();
         same("details", json!([details["name"], details["kind"]]), json!(["nobody", "configmaps"]))?;
     }
     let status = refused("an object", scratch.maps().get("nobody"), 404, "NotFound")?;
     same("its message", status.message.as_str(), "configmaps \"nobody\" not found")?;
-    let unknown: tidegate::Result<Value> = suite.client.request(Request::get("/apis/nothing.example.com/v1/things"));
+    let unknown: tidegate::Result<Value> =
+        suite.client.request(Request::get("/apis/nothing.example.com/v1/things"));
     refused("an unknown group", unknown, 404, "NotFound")?;
     Ok(())
 }
@@ -34,7 +36,8 @@ pub(crate) fn conflict(suite: &Suite) -> Verdict {
     scratch.maps().patch("one", &PatchParams::default(), &change)?;
     let late = scratch.maps().replace("one", &PostParams::default(), &old);
     refused("a replacement of an old version", late, 409, "Conflict")?;
-    let late = json!({ "metadata": { "resourceVersion": old.metadata.resource_version }, "data": { "value": "3" } });
+    let late =
+        json!({ "metadata": { "resourceVersion": old.metadata.resource_version }, "data": { "value": "3" } });
     let late = scratch.maps().patch("one", &PatchParams::default(), &Patch::Merge(late));
     refused("a patch of an old version", late, 409, "Conflict")?;
     Ok(())

@@ -153,7 +153,11 @@ pub(crate) fn fail<T>(why: impl Into<String>) -> Verdict<T> {
 }
 
 /// Fails unless both are equal.
-pub(crate) fn same<A: PartialEq<B> + std::fmt::Debug, B: std::fmt::Debug>(what: &str, got: A, want: B) -> Verdict {
+pub(crate) fn same<A: PartialEq<B> + std::fmt::Debug, B: std::fmt::Debug>(
+    what: &str,
+    got: A,
+    want: B,
+) -> Verdict {
     if got == want { Ok(()) } else { fail(format!("{what}: {got:?}, want {want:?}")) }
 }
 
@@ -168,7 +172,11 @@ pub(crate) fn refused<T>(what: &str, got: tidegate::Result<T>, code: u16, reason
     let Some(status) = error.status() else {
         return fail(format!("{what}: error `{}` ({error}), want the status {code} {reason}", error.code()));
     };
-    same(&format!("{what}: code and reason of {error}"), (status.code, status.reason.as_str()), (code, reason))?;
+    same(
+        &format!("{what}: code and reason of {error}"),
+        (status.code, status.reason.as_str()),
+        (code, reason),
+    )?;
     holds(&format!("{what}: the status has a message"), !status.message.is_empty())?;
     Ok(status.clone())
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 use tidegate::prelude::*;
 
-use crate::suite::{OURS, Suite, Verdict, described, fail, holds, map, next, ours, ours_watched, same, value, version};
+use crate::suite::{
+    OURS, Suite, Verdict, described, fail, holds, map, next, ours, ours_watched, same, value, version,
+};
 
 pub(crate) fn in_order(suite: &Suite) -> Verdict {
     let scratch = suite.namespace("watch")?;
@@ -18,10 +20,12 @@ pub(crate) fn in_order(suite: &Suite) -> Verdict {
     scratch.make("two")?;
     maps.delete("one", &DeleteParams::default())?;
     let mut last = 0;
-    for (want, held) in [("ADDED one", "1"), ("MODIFIED one", "2"), ("ADDED two", "1"), ("DELETED one", "2")] {
+    for (want, held) in [("ADDED one", "1"), ("MODIFIED one", "2"), ("ADDED two", "1"), ("DELETED one", "2")]
+    {
         let event = next(&mut watch)?;
         same("event", described(&event).as_str(), want)?;
-        let (WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object)) = event else {
+        let (WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object)) = event
+        else {
             return fail("an event without an object");
         };
         same(want, value(&object), Some(held))?;
@@ -40,7 +44,8 @@ pub(crate) fn from_a_version(suite: &Suite) -> Verdict {
     let mut watch = scratch.maps().watch(&ours_watched(), &second)?;
     same("the first after that version", described(&next(&mut watch)?).as_str(), "ADDED three")?;
     let mut all = scratch.maps().watch(&ours_watched(), "0")?;
-    let mut seen = vec![described(&next(&mut all)?), described(&next(&mut all)?), described(&next(&mut all)?)];
+    let mut seen =
+        vec![described(&next(&mut all)?), described(&next(&mut all)?), described(&next(&mut all)?)];
     seen.sort();
     same("from 0, what there is", seen, ["ADDED one", "ADDED three", "ADDED two"])
 }
@@ -98,7 +103,9 @@ pub(crate) fn streaming_list(suite: &Suite) -> Verdict {
     let mut events = suite.client.open_events(request)?;
     let mut added = 0;
     loop {
-        let Some(event) = events.next().transpose()? else { return fail("the watch ended before its bookmark") };
+        let Some(event) = events.next().transpose()? else {
+            return fail("the watch ended before its bookmark");
+        };
         let object: serde_json::Value = event.json()?;
         match event.event_type {
             tidegate::EventType::Added => added += 1,

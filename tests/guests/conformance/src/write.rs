@@ -44,7 +44,11 @@ pub(crate) fn update(suite: &Suite) -> Verdict {
     holds("the version changed", version(replaced.metadata.resource_version.clone())? != before)?;
     same("uid stays", replaced.metadata.uid.clone(), made.metadata.uid)?;
     let again = scratch.maps().replace("one", &PostParams::default(), &replaced)?;
-    same("nothing changed, nor does the version", again.metadata.resource_version, replaced.metadata.resource_version)?;
+    same(
+        "nothing changed, nor does the version",
+        again.metadata.resource_version,
+        replaced.metadata.resource_version,
+    )?;
     let unconditional = scratch.maps().replace("one", &PostParams::default(), &map("one", "3"))?;
     same("without a version it wins", value(&unconditional), Some("3"))
 }
@@ -67,7 +71,12 @@ pub(crate) fn patch_json(suite: &Suite) -> Verdict {
     same("data", json!(changed.data), json!({ "value": "2", "copied": "2" }))?;
     same("annotations", json!(changed.metadata.annotations), json!({ "a/b": "2" }))?;
     let failing = patch(json!([{ "op": "test", "path": "/data/value", "value": "1" }]))?;
-    refused("a test that fails", scratch.maps().patch("one", &PatchParams::default(), &failing), 422, "Invalid")?;
+    refused(
+        "a test that fails",
+        scratch.maps().patch("one", &PatchParams::default(), &failing),
+        422,
+        "Invalid",
+    )?;
     Ok(())
 }
 
@@ -109,20 +118,29 @@ pub(crate) fn patch_strategic(suite: &Suite) -> Verdict {
 pub(crate) fn patch_apply(suite: &Suite) -> Verdict {
     let scratch = suite.namespace("patch-apply")?;
     let apply = |manager: &str, force: bool, data: Value| {
-        let wanted = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "one" }, "data": data });
+        let wanted =
+            json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "one" }, "data": data });
         let params = PatchParams { force, ..PatchParams::apply(manager) };
         scratch.maps().patch("one", &params, &Patch::Apply(wanted))
     };
     let made = apply("first", false, json!({ "a": "1", "b": "1" }))?;
     let managers: Vec<_> = made.metadata.managed_fields.iter().flatten().collect();
-    same("managers", managers.iter().map(|entry| entry.manager.as_deref()).collect::<Vec<_>>(), [Some("first")])?;
+    same(
+        "managers",
+        managers.iter().map(|entry| entry.manager.as_deref()).collect::<Vec<_>>(),
+        [Some("first")],
+    )?;
     same("their operation", managers[0].operation.as_deref(), Some("Apply"))?;
     let again = apply("first", false, json!({ "a": "1", "b": "1" }))?;
     same("the same again changes nothing", again.metadata.resource_version, made.metadata.resource_version)?;
     let less = apply("first", false, json!({ "a": "1" }))?;
     same("what is not named any more goes", json!(less.data), json!({ "a": "1" }))?;
     refused("another manager's field", apply("second", false, json!({ "a": "2" })), 409, "Conflict")?;
-    same("beside it", json!(apply("second", false, json!({ "c": "3" }))?.data), json!({ "a": "1", "c": "3" }))?;
+    same(
+        "beside it",
+        json!(apply("second", false, json!({ "c": "3" }))?.data),
+        json!({ "a": "1", "c": "3" }),
+    )?;
     same("by force", json!(apply("second", true, json!({ "a": "2" }))?.data), json!({ "a": "2" }))
 }
 
@@ -137,11 +155,17 @@ pub(crate) fn dry_run(suite: &Suite) -> Verdict {
 pub(crate) fn delete(suite: &Suite) -> Verdict {
     let scratch = suite.namespace("delete")?;
     let made = scratch.make("one")?;
-    let other = Preconditions { uid: Some("00000000-0000-0000-0000-000000000000".to_owned()), resource_version: None };
+    let other = Preconditions {
+        uid: Some("00000000-0000-0000-0000-000000000000".to_owned()),
+        resource_version: None,
+    };
     let guarded = DeleteParams { preconditions: Some(other), ..DeleteParams::default() };
     refused("another uid", scratch.maps().delete("one", &guarded), 409, "Conflict")?;
     let uid = made.metadata.uid.clone();
-    let guarded = DeleteParams { preconditions: Some(Preconditions { uid, resource_version: None }), ..DeleteParams::default() };
+    let guarded = DeleteParams {
+        preconditions: Some(Preconditions { uid, resource_version: None }),
+        ..DeleteParams::default()
+    };
     if let Either::Right(status) = scratch.maps().delete("one", &guarded)? {
         holds("the status is success", status.is_success())?;
     }

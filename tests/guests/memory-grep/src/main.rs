@@ -25,7 +25,12 @@ fn main() -> tidegate::Result<()> {
         let reversed = decode(&needle).unwrap_or_else(|| usage("a needle is pairs of hexadecimal digits"));
         println!("{needle}: {}", count(&reversed));
     }
-    println!("kept {} bytes, {} pieces, {:?}", response.len(), events.len(), refused.map(|error| error.code().to_owned()));
+    println!(
+        "kept {} bytes, {} pieces, {:?}",
+        response.len(),
+        events.len(),
+        refused.map(|error| error.code().to_owned())
+    );
     Ok(())
 }
 
@@ -35,7 +40,10 @@ fn usage(why: &str) -> ! {
 }
 
 fn decode(hexadecimal: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = hexadecimal.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    let digits: Vec<u8> = hexadecimal
+        .chars()
+        .map(|digit| digit.to_digit(16).map(|digit| digit as u8))
+        .collect::<Option<_>>()?;
     let (pairs, rest) = digits.as_chunks::<2>();
     (rest.is_empty() && !pairs.is_empty()).then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
@@ -46,7 +54,9 @@ fn count(reversed: &[u8]) -> usize {
     let length = reversed.len();
     // Address 0 is no pointer that Rust knows; nothing of ours begins there.
     (1..=end.saturating_sub(length))
-        .filter(|start| reversed.iter().rev().enumerate().all(|(offset, byte)| byte_at(start + offset) == *byte))
+        .filter(|start| {
+            reversed.iter().rev().enumerate().all(|(offset, byte)| byte_at(start + offset) == *byte)
+        })
         .count()
 }
 

@@ -63,7 +63,9 @@ fn try_to(attempt: &str) -> Result<String, String> {
             Ok(format!("{} entries", entries.count()))
         }
         "read" => Ok(format!("{} bytes", std::fs::read(value).map_err(|error| error.to_string())?.len())),
-        "write" => std::fs::write(value, "probe").map(|()| "written".to_owned()).map_err(|error| error.to_string()),
+        "write" => {
+            std::fs::write(value, "probe").map(|()| "written".to_owned()).map_err(|error| error.to_string())
+        }
         "lookup" => lookup(value),
         "tcp" => tcp(address(value)?, Side::Connect),
         "listen" => tcp(address(value)?, Side::Listen),
@@ -78,7 +80,8 @@ fn some(all: impl Iterator<Item = String>) -> Result<String, String> {
 }
 
 fn lookup(name: &str) -> Result<String, String> {
-    let addresses = ip_name_lookup::resolve_addresses(&instance_network::instance_network(), name).map_err(told)?;
+    let addresses =
+        ip_name_lookup::resolve_addresses(&instance_network::instance_network(), name).map_err(told)?;
     let (ready, mut found) = (addresses.subscribe(), Vec::new());
     while let Some(address) = finish(|| addresses.resolve_next_address(), || ready.block())? {
         found.push(format!("{address:?}"));
@@ -121,8 +124,7 @@ fn udp(address: IpSocketAddress) -> Result<String, String> {
     finish(|| socket.finish_bind(), || ready.block())?;
     let (_incoming, outgoing) = socket.stream(Some(address)).map_err(told)?;
     outgoing.check_send().map_err(told)?;
-    let datagram =
-        wasip2::sockets::udp::OutgoingDatagram { data: b"probe".to_vec(), remote_address: None };
+    let datagram = wasip2::sockets::udp::OutgoingDatagram { data: b"probe".to_vec(), remote_address: None };
     outgoing.send(&[datagram]).map(|sent| format!("{sent} datagrams sent")).map_err(told)
 }
 
