@@ -121,7 +121,7 @@ impl Playground {
         self.shared.with(|state| seed::events(state, count))
     }
 
-    /// Ends all connections and watches and returns when nothing is left.
+    /// Ends all connections and watches; returns when it no longer listens.
     pub async fn stop(mut self) {
         self.shared.stop();
         for task in std::mem::take(&mut self.tasks) {

@@ -77,8 +77,12 @@ pub(super) fn write(object: &mut Map<String, Value>, managers: &[Manager]) {
         }
         entry
     };
-    let entries: Vec<Value> =
-        managers.iter().filter(|manager| !manager.fields.is_empty()).map(entry).collect();
+    let mut managers: Vec<&Manager> = managers.iter().filter(|manager| !manager.fields.is_empty()).collect();
+    // RFC 3339 in whole seconds and UTC orders as text.
+    managers.sort_by_cached_key(|m| {
+        (m.operation, m.time.to_string(), m.name.clone(), m.api_version.clone(), m.subresource.clone())
+    });
+    let entries: Vec<Value> = managers.into_iter().map(entry).collect();
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         if entries.is_empty() {
             metadata.remove("managedFields");
