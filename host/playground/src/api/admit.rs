@@ -64,6 +64,9 @@ fn service_account(spec: &mut Value) {
     let mut mounted = false;
     for list in ["containers", "initContainers"] {
         for container in spec[list].as_array_mut().into_iter().flatten() {
+            if !container.is_object() {
+                continue;
+            }
             if !container["volumeMounts"].is_array() {
                 container["volumeMounts"] = json!([]);
             }

@@ -77,6 +77,15 @@ pub(super) fn checked(target: &Target, object: Value) -> Answer<Map<String, Valu
         )));
     }
     check_metadata(target, &object)?;
+    for part in ["spec", "status"] {
+        let value = object.get(part).unwrap_or(&Value::Null);
+        if target.resource.origin == Origin::BuiltIn && !value.is_null() && !value.is_object() {
+            let (kind, version) = (&target.resource.kind, &target.version.name);
+            return Err(Failure::bad_request(format!(
+                "{kind} in version \"{version}\" cannot be handled as a {kind}: json: cannot unmarshal into Go struct field {kind}.{part}"
+            )));
+        }
+    }
     Ok(object)
 }
 

@@ -63,6 +63,21 @@ pub(super) fn fill(resource: &Resource, object: &mut Map<String, Value>) {
     }
 }
 
+/// Keeps what was allocated for a service where an update leaves it out.
+pub(super) fn carry(resource: &Resource, before: &Value, after: &mut Map<String, Value>) {
+    if resource.qualified() != "services" || at(after, "spec")["type"] == "ExternalName" {
+        return;
+    }
+    with(after, "spec", |spec| {
+        for member in ["clusterIP", "clusterIPs"] {
+            let present = spec.entry(member).or_insert(Value::Null);
+            if present.as_str().is_some_and(str::is_empty) || present.is_null() {
+                *present = before["spec"][member].clone();
+            }
+        }
+    });
+}
+
 fn with(object: &mut Map<String, Value>, member: &str, fill: impl FnOnce(&mut Map<String, Value>)) {
     let value = object.entry(member).or_insert_with(|| json!({}));
     if value.is_null() {

@@ -1,3 +1,5 @@
+mod hostile;
+
 use serde_json::json;
 
 use super::watch::Turn;
@@ -78,7 +80,7 @@ impl Cluster {
         let mut text = Vec::new();
         loop {
             let collected = watch.turn(&self.0.store);
-            match watch.write(collected) {
+            match watch.write(collected, 0) {
                 Turn::More(bytes) => text.extend(bytes),
                 Turn::Idle(bytes) | Turn::End(bytes) => {
                     text.extend(bytes);
@@ -373,4 +375,14 @@ fn a_dry_run_stores_nothing() {
     let made = cluster.create(&format!("{CONFIG_MAPS}?dryRun=All"), config_map("a", "1"));
     assert!(made["metadata"]["resourceVersion"].is_null() && made["metadata"]["uid"].is_string());
     assert_eq!((cluster.0.store.revision(), cluster.get(&format!("{CONFIG_MAPS}/a")).0), (before, 404));
+}
+
+#[test]
+fn an_update_keeps_the_address_of_a_service() {
+    let mut cluster = Cluster::new();
+    let services = "/api/v1/namespaces/default/services";
+    let service = json!({"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}});
+    let made = cluster.create(services, service.clone());
+    let (code, after) = cluster.send("PUT", &format!("{services}/s"), "", service);
+    assert_eq!((code, &after["spec"]["clusterIP"]), (200, &made["spec"]["clusterIP"]));
 }

@@ -216,7 +216,7 @@ fn immutable(resource: &Resource, before: &Value, after: &Map<String, Value>) ->
 /// A pod's spec without what may change.
 fn mutable_parts_removed(spec: &Value) -> Value {
     let mut spec = spec.clone();
-    for member in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName"] {
+    for member in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"] {
         if let Some(spec) = spec.as_object_mut() {
             spec.remove(member);
         }

@@ -43,6 +43,11 @@ impl View {
         View { resource: target.resource.clone(), version: target.version.clone(), shape, kind, now }
     }
 
+    /// Counts ages to another time from now on.
+    pub(crate) fn at(&mut self, now: i64) {
+        self.now = now;
+    }
+
     /// One object as a document.
     pub(crate) fn document(&self, object: &Object) -> Vec<u8> {
         let mut out = Vec::with_capacity(object.body.len() + 128);

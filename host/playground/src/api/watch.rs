@@ -112,8 +112,9 @@ impl Watch {
         }
     }
 
-    /// Writes what was collected; needs no lock.
-    pub(crate) fn write(&mut self, collected: Collected) -> Turn {
+    /// Writes what was collected, with ages counted to `now` (seconds since 1970); needs no lock.
+    pub(crate) fn write(&mut self, collected: Collected, now: i64) -> Turn {
+        self.view.at(now);
         let mut out = Vec::new();
         match collected {
             Collected::Initial => {

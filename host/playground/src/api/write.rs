@@ -79,6 +79,7 @@ pub(super) fn replace(
     check_preconditions(&resource, &name, before, &after)?;
     split_status(target, &old, &mut after);
     meta::keep(&old, &mut after);
+    defaults::carry(&resource, &old, &mut after);
     defaults::fill(&resource, &mut after);
     let warnings = fit_schema(target, request, &mut after)?;
     let mut violations = validate::finalizers(&old, &after);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -32,7 +33,7 @@ async fn drive(shared: Arc<Shared>, mut watch: Box<Watch>, sender: mpsc::Sender<
     loop {
         changes.mark_unchanged();
         let collected = shared.look(|state| watch.turn(&state.store));
-        let (bytes, idle) = match watch.write(collected) {
+        let (bytes, idle) = match watch.write(collected, OffsetDateTime::now_utc().unix_timestamp()) {
             Turn::More(bytes) => (bytes, false),
             Turn::Idle(bytes) => (bytes, true),
             Turn::End(bytes) => {
