@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn flags() {
-        let cases: [(&[&str], Result<(&str, u64), &str>); 6] = [
+        type Parsed = Result<(&'static str, u64), &'static str>;
+        let cases: [(&[&str], Parsed); 6] = [
             (&["--settings", "a"], Ok(("a", 4 << 30))),
             (&["--memory-limit", "5", "--settings", "a"], Ok(("a", 5))),
             (&[], Err("--settings is missing; tidegate-compile is started by tidegate")),
