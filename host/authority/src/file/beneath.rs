@@ -136,7 +136,8 @@ impl Walk {
     /// Where the walk would have gone: `target`, from the folder it stands in, and what was still to come.
     fn outside(&self, target: &Path) -> Strayed {
         let rest: PathBuf = self.pending.iter().collect();
-        let standing = rustix::io::dup(self.top()).map_err(std::io::Error::from);
+        // A program that is started meanwhile must not inherit it.
+        let standing = rustix::io::fcntl_dupfd_cloexec(self.top(), 0).map_err(std::io::Error::from);
         match standing.and_then(|fd| Handle::new(fd).real_path()) {
             Ok(folder) => {
                 let path = join(&folder.join(target), &rest);
