@@ -124,6 +124,19 @@ impl Inner {
         self.aliases.resolve(path)
     }
 
+    /// The flag by which the guest could have written what is at this path; none where it could not.
+    ///
+    /// `--allow-write` alone, and with it `-A`, says that everything is trusted; the guest's own `--wasi-write` never says
+    /// that.
+    pub(crate) fn writable_by(&self, path: &Path) -> Option<&'static str> {
+        let need = Need::Write(path.to_owned());
+        if self.grants.wasi().judge(&need).is_granted() {
+            return Kind::Write.wasi_flag();
+        }
+        let by_host = !self.grants.allows_everything(Kind::Write) && self.judge(&need).is_granted();
+        by_host.then(|| Kind::Write.flag())
+    }
+
     /// Why this kind of path is not granted; none where it is.
     pub(crate) fn missing(&self, kind: Kind, path: &Path) -> Option<Missing> {
         let need = match kind {

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use tidegate_authority::{Approved, Authority, Needs, ReadError, ReadGrant};
-use tidegate_grants::{Kind, Need};
 use tidegate_kube::Secret;
 
 use crate::plan::{File, Inputs, Plan, Round, Step, Variable};
@@ -17,7 +16,7 @@ pub(crate) fn drive<P: Plan>(authority: &Authority, mut plan: P) -> Result<(P::R
     loop {
         let round = plan.round();
         let approved = authority.approve(&needs(&round))?;
-        let inputs = inputs(authority, &approved, &round);
+        let inputs = inputs(&approved, &round);
         match plan.advance(inputs)? {
             Step::Again(next) => plan = next,
             Step::Ready(ready) => return Ok((ready, approved)),
@@ -43,7 +42,7 @@ fn needs(round: &Round) -> Needs {
     round.run.iter().cloned().fold(needs, Needs::run)
 }
 
-fn inputs(authority: &Authority, approved: &Approved, round: &Round) -> Inputs {
+fn inputs(approved: &Approved, round: &Round) -> Inputs {
     let mut inputs = Inputs::default();
     for variable in &round.variables {
         if let Some(value) = approved.env(variable.name()).and_then(|grant| grant.value()) {
@@ -52,7 +51,7 @@ fn inputs(authority: &Authority, approved: &Approved, round: &Round) -> Inputs {
     }
     for path in &round.files {
         let read = match file_grant(approved, round, path) {
-            Some(grant) => read(authority, &grant),
+            Some(grant) => read(&grant),
             None => File::Missing,
         };
         inputs.files.insert(path.clone(), read);
@@ -76,11 +75,9 @@ fn folder_of<'a>(round: &'a Round, path: &Path) -> Option<&'a Path> {
 }
 
 /// On this thread: these are the few small files of a start.
-fn read(authority: &Authority, grant: &ReadGrant) -> File {
-    if let Some(refusal) = writable(authority, grant.path()) {
-        return File::Unreadable(refusal);
-    }
-    match grant.read_now(TEXT_CAP) {
+fn read(grant: &ReadGrant) -> File {
+    // What a guest can write it could have written: a kubeconfig that sends the user's certificate to a server of its own.
+    match grant.read_trusted_now(TEXT_CAP) {
         Ok(bytes) => File::Read(Secret::new(bytes)),
         Err(error) if error.is_not_found() => File::Missing,
         Err(error) => File::Unreadable(unreadable(error)),
@@ -90,26 +87,7 @@ fn read(authority: &Authority, grant: &ReadGrant) -> File {
 fn unreadable(error: ReadError) -> Error {
     match error.missing() {
         Some(missing) => Error::denied(error.to_string(), missing.flag().into_iter().collect()),
+        None if error.is_writable() => Error::denied(error.to_string(), Vec::new()),
         None => Error::new(Code::NotConfigured, error.to_string()).broken(),
     }
-}
-
-/// What a guest can write it could have written: a kubeconfig that sends the user's certificate to a server of its own.
-///
-/// `--allow-write` alone, and with it `-A`, says that everything is trusted; the guest's own `--wasi-write` never says that.
-fn writable(authority: &Authority, path: &Path) -> Option<Error> {
-    let need = Need::Write(path.to_owned());
-    let grants = authority.grants();
-    let flag = if grants.wasi().judge(&need).is_granted() {
-        Kind::Write.wasi_flag()?
-    } else if !grants.allows_everything(Kind::Write) && authority.query(&need).is_granted() {
-        Kind::Write.flag()
-    } else {
-        return None;
-    };
-    let text = format!(
-        "{} can be written by the guest ({flag}), so no credential is taken from it; grant a folder that does not contain it",
-        path.display()
-    );
-    Some(Error::denied(text, Vec::new()))
 }

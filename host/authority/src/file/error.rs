@@ -25,6 +25,13 @@ pub enum ReadFailure {
     Refused(Missing),
     /// The path is granted, and links lead it to one that is not.
     LeadsOut(Missing),
+    /// The guest could have written it, by this flag, and it must not come from the guest.
+    Writable {
+        /// `--wasi-write` or `--allow-write`.
+        flag: &'static str,
+        /// The path that the flag covers: the one that was asked for, or where it leads.
+        path: PathBuf,
+    },
     /// A FIFO, device, socket, or a folder where a file was wanted. The text names it: `a FIFO`.
     NotAFile(&'static str),
     /// A file where a folder was wanted.
@@ -61,6 +68,11 @@ impl ReadError {
         matches!(self.failure, ReadFailure::NotFound)
     }
 
+    /// Whether the guest could have written the file: see [`ReadFailure::Writable`].
+    pub fn is_writable(&self) -> bool {
+        matches!(self.failure, ReadFailure::Writable { .. })
+    }
+
     /// What is not granted, where that is the reason.
     pub fn missing(&self) -> Option<&Missing> {
         match &self.failure {
@@ -94,6 +106,16 @@ impl fmt::Display for ReadError {
             ReadFailure::Refused(missing) => missing.fmt(f),
             ReadFailure::LeadsOut(missing) => {
                 write!(f, "{path:?} leads outside of what is granted: {missing}")
+            }
+            ReadFailure::Writable { flag, path: own } => {
+                if own != path {
+                    write!(f, "{path:?} leads to ")?;
+                }
+                write!(
+                    f,
+                    "{own:?}, which can be written by the guest ({flag}), so that nothing is taken from it; \
+                     grant a folder that does not contain it"
+                )
             }
             ReadFailure::NotAFile(what) => write!(f, "{path:?} is {what}, and only regular files are read"),
             ReadFailure::NotAFolder => write!(f, "{path:?} is not a folder"),

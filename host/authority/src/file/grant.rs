@@ -54,9 +54,23 @@ impl ReadGrant {
 
     /// As [`ReadGrant::read`], on this thread.
     pub fn read_now(&self, cap: u64) -> Result<Vec<u8>, ReadError> {
+        self.with_handle(|handle| read_file(handle, cap))
+    }
+
+    /// As [`ReadGrant::read_now`], for what must not come from the guest: a credential, or what says where one goes.
+    ///
+    /// Errors besides: [`ReadFailure::Writable`] where a write grant covers the path, or the real path of the file that was
+    /// opened: a link that somebody made long ago may lead from a folder of the host's into one of the guest's.
+    pub fn read_trusted_now(&self, cap: u64) -> Result<Vec<u8>, ReadError> {
+        let refuse_writable = |path: &Path| match self.authority.writable_by(path) {
+            Some(flag) => Err(ReadFailure::Writable { flag, path: path.to_owned() }),
+            None => Ok(()),
+        };
+        // Before anything is opened: whether there is such a file is the guest's choice too.
+        refuse_writable(&self.path).map_err(|failure| ReadError::new(&self.path, failure))?;
         self.with_handle(|handle| {
-            let (mut file, stat) = handle.open_file()?;
-            read_capped(&mut file, u64::try_from(stat.st_size).unwrap_or(0), cap)
+            refuse_writable(&handle.real_path()?)?;
+            read_file(handle, cap)
         })
     }
 
@@ -119,6 +133,11 @@ impl ReadGrant {
             Err(error) => Err(ReadError::new(&self.path, ReadFailure::Io(std::io::Error::other(error)))),
         }
     }
+}
+
+fn read_file(handle: &Handle, cap: u64) -> Result<Vec<u8>, ReadFailure> {
+    let (mut file, stat) = handle.open_file()?;
+    read_capped(&mut file, u64::try_from(stat.st_size).unwrap_or(0), cap)
 }
 
 impl fmt::Debug for ReadGrant {

@@ -14,6 +14,8 @@ use crate::file::beneath::{Strayed, Way, open_beneath};
 use crate::file::{ReadError, ReadFailure, ReadGrant};
 use crate::needs::Needs;
 
+mod trusted;
+
 const CAP: u64 = 1 << 20;
 
 /// A folder of files, by its canonical path.

@@ -105,6 +105,18 @@ async fn what_a_guest_can_write_is_no_credential() {
         assert!(error.report().contains("can be written by the guest (--"), "{error:?}");
         assert_eq!(peer.connections(), 0);
     }
+    // A link of the host's own that has always led there.
+    let (granted, link) = (tempfile::tempdir().expect("folder"), "config");
+    std::os::unix::fs::symlink(&path, granted.path().join(link)).expect("link");
+    let choice_of_link = || Choice::ReadKubeConfig { path: Some(granted.path().join(link)), context: None };
+    for flags in [&[("write", root)][..], &[("wasi-write", root)]] {
+        let flags = [flags, &[("read", ""), ("net", "")]].concat();
+        let error =
+            connect(&authority(&flags, &[]), &options(), choice_of_link()).await.expect_err("writable");
+        assert_eq!(error.code(), Code::PermissionDenied);
+        assert!(error.report().contains("leads to") && error.report().contains("(--"), "{error:?}");
+        assert_eq!(peer.connections(), 0);
+    }
     for flags in [&[("write", "/somewhere/else")][..], &[("write", "")], &[]] {
         let flags = [flags, &[("read", file), ("net", "")]].concat();
         connect(&authority(&flags, &[]), &options(), choice()).await.expect("connect");
