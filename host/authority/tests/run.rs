@@ -237,3 +237,40 @@ fn ended(pid: i32) -> bool {
         Ok(stat) => stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'),
     }
 }
+
+#[test]
+fn a_program_that_the_guest_could_have_written_is_not_started() {
+    let programs = Programs::new();
+    let path = programs.script("kubectl", "");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let real = elsewhere.path().join("kubectl-1.36");
+    fs::copy(&path, &real).unwrap();
+    fs::remove_file(&path).unwrap();
+    symlink(&real, &path).unwrap();
+    let search = [(OsString::from("PATH"), OsString::from(programs.folder.path()))];
+    let program = |flag: &str, root: Option<&str>| {
+        let mut builder = Grants::builder();
+        builder.allow(Kind::Run, Some("kubectl")).unwrap();
+        match flag {
+            "--wasi-write" => builder.wasi(Kind::Write, root).unwrap(),
+            _ => builder.allow(Kind::Write, root).unwrap(),
+        };
+        let authority = Authority::from_ambient(builder.build()).with_environment(search.clone());
+        let grant = authority.approve(&Needs::new().run("kubectl")).unwrap().run("kubectl").unwrap();
+        grant.program().map(Path::to_owned)
+    };
+    let folders = [programs.folder.path(), elsewhere.path(), real.as_path()].map(|path| path.to_str());
+    for flag in ["--wasi-write", "--allow-write"] {
+        for root in folders {
+            let error = program(flag, root).unwrap_err();
+            assert!(
+                matches!(error, RunError::Writable { .. }) && error.to_string().contains(flag),
+                "{error}"
+            );
+        }
+        assert_eq!(program(flag, Some("/somewhere/else")).unwrap(), path);
+    }
+    // `-A` trusts everything; what the guest writes by itself is never trusted.
+    assert_eq!(program("--allow-write", None).unwrap(), path);
+    assert!(program("--wasi-write", None).is_err());
+}

@@ -34,6 +34,17 @@ pub enum RunError {
         /// What is not granted.
         missing: Missing,
     },
+    /// The guest could have written the program, and would run its own with all of the user's rights.
+    #[error(
+        "{} can be written by the guest ({flag}), so that it is not started; grant a folder that does not contain it",
+        .path.display()
+    )]
+    Writable {
+        /// The program, or where it leads.
+        path: PathBuf,
+        /// `--wasi-write` or `--allow-write`.
+        flag: &'static str,
+    },
     /// A loader variable (`LD_*`, `DYLD_*`) was set for the child, which would put other code into it.
     #[error("the variable {name:?} would load other code into the program; leave it out")]
     LoaderVariable {

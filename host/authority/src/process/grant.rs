@@ -29,7 +29,7 @@ impl RunGrant {
     /// The absolute path of the file to start: the first look-up over `PATH` that succeeds counts, for this grant's whole
     /// life. A bare name that is granted by path alone is that path.
     ///
-    /// Errors: not found, and a file that a deny flag covers by its own or by its real path.
+    /// Errors: not found, a file that a deny flag covers by its own or by its real path, and one that a write grant covers so.
     pub fn program(&self) -> Result<&Path, RunError> {
         if let Some(found) = self.found.get() {
             return Ok(found);
@@ -58,10 +58,18 @@ impl RunGrant {
         };
         let canonical = canonicalise(&found).unwrap_or_else(|| found.clone());
         let verdict = grants.judge_program(&self.program, &found, &canonical);
+        if let Some((path, flag)) = self.writable(&[&found, &canonical]) {
+            return Err(RunError::Writable { path, flag });
+        }
         match Missing::from_verdict(&Need::Run(found.to_string_lossy().into_owned()), verdict) {
             None => Ok(found),
             Some(missing) => Err(RunError::Refused { program: self.program.clone(), path: found, missing }),
         }
+    }
+
+    /// The first of these that the guest could have written, and by which flag.
+    fn writable(&self, paths: &[&Path]) -> Option<(PathBuf, &'static str)> {
+        paths.iter().find_map(|path| Some((path.to_path_buf(), self.authority.writable_by(path)?)))
     }
 }
 

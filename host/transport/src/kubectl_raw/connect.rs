@@ -27,6 +27,7 @@ fn not_found(error: RunError) -> Error {
     let text = error.to_string();
     match error.missing() {
         Some(missing) => Error::denied(text, missing.flag().into_iter().collect()),
+        None if matches!(error, RunError::Writable { .. }) => Error::denied(text, Vec::new()),
         None => Error::new(Code::NotConfigured, text),
     }
 }
