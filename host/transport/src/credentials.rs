@@ -3,13 +3,14 @@
 //! Plugins and providers would be further variants of [`Credentials`], with the same two questions to them.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use tidegate_authority::{ReadGrant, Stamp};
 use tidegate_kube::Secret;
+use tokio::time::Instant;
 
 use crate::drive::TEXT_CAP;
 use crate::{Code, Error};
@@ -29,12 +30,12 @@ pub(crate) enum Credentials {
 }
 
 impl Credentials {
-    /// The header for the next request.
-    pub(crate) fn header(&self) -> Option<HeaderValue> {
+    /// The header for the next request, which is sent `now`.
+    pub(crate) fn header(&self, now: Instant) -> Option<HeaderValue> {
         match self {
             Credentials::None => None,
             Credentials::Fixed(header) => Some(header.clone()),
-            Credentials::File(file) => Some(file.header()),
+            Credentials::File(file) => Some(file.header(now)),
         }
     }
 
@@ -52,7 +53,8 @@ impl Credentials {
 
 /// A token that is read again when its file changes: looked at every 60 seconds at most, and when a server refuses it.
 ///
-/// It is read on the thread that sends: a few hundred bytes once a minute are not worth a thread. A file that cannot be read, or is empty while it is being replaced, leaves the token as it was.
+/// It is read on the thread that sends: a few hundred bytes once a minute are not worth a thread. A file that cannot be read, that
+/// the guest could have written, or that is empty while it is being replaced leaves the token as it was.
 #[derive(Debug)]
 pub(crate) struct TokenFile {
     file: ReadGrant,
@@ -67,17 +69,18 @@ struct State {
 }
 
 impl TokenFile {
-    /// `token` is what the file held a moment ago.
-    pub(crate) fn new(file: ReadGrant, token: &[u8], origin: &str) -> Result<TokenFile, Error> {
+    /// `token` is what the file held a moment ago, `now` is now.
+    pub(crate) fn new(file: ReadGrant, token: &[u8], origin: &str, now: Instant) -> Result<TokenFile, Error> {
         let header = bearer(token, origin)?;
         // Not the stamp of what was read: the first look, a minute from now, reads once more where it changed in between.
-        let state = State { header, stamp: None, looked: Instant::now() };
+        let state = State { header, stamp: None, looked: now };
         Ok(TokenFile { file, state: Mutex::new(state) })
     }
 
-    fn header(&self) -> HeaderValue {
-        if self.lock().looked.elapsed() >= LOOK_AGAIN {
-            self.look_again();
+    fn header(&self, now: Instant) -> HeaderValue {
+        let looked = self.lock().looked;
+        if now.saturating_duration_since(looked) >= LOOK_AGAIN {
+            self.look_again(now);
         }
         self.current()
     }
@@ -86,11 +89,11 @@ impl TokenFile {
         self.lock().header.clone()
     }
 
-    fn look_again(&self) {
+    fn look_again(&self, now: Instant) {
         let known = {
             let mut state = self.lock();
             // Others that send meanwhile need not look too.
-            state.looked = Instant::now();
+            state.looked = now;
             state.stamp
         };
         let stamp = self.file.stamp_now().ok();
@@ -101,7 +104,7 @@ impl TokenFile {
     }
 
     fn read_again(&self) {
-        let Ok(bytes) = self.file.read_now(TEXT_CAP) else { return };
+        let Ok(bytes) = self.file.read_trusted_now(TEXT_CAP) else { return };
         let bytes = Secret::new(bytes);
         if let Ok(header) = bearer(bytes.expose(), "") {
             self.lock().header = header;
@@ -143,6 +146,9 @@ fn sensitive(text: &[u8], origin: &str) -> Result<HeaderValue, Error> {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_authority::{Authority, Needs};
+    use tidegate_grants::{Grants, Kind};
+
     use super::*;
 
     #[test]
@@ -166,6 +172,44 @@ mod tests {
                     assert!(error.report().starts_with("the token file holds"), "{error:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_file_is_looked_at_once_a_minute() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("token");
+        let mut grants = Grants::builder();
+        grants.allow(Kind::Read, path.to_str()).expect("flag");
+        let approved = Authority::from_ambient(grants.build()).approve(&Needs::new().read(&path));
+        let grant = approved.expect("granted").read(&path).expect("grant");
+        let begin = Instant::now();
+        let file = TokenFile::new(grant, b"one", "the token file", begin).expect("token");
+        let credentials = Credentials::File(file);
+        // At this second the file holds that (none: it is gone), and this is sent.
+        for (second, holds, sent) in [
+            (0, Some("two"), "one"),
+            (59, Some("two"), "one"),
+            (60, Some("two"), "two"),
+            (61, Some("three"), "two"),
+            (119, Some("three"), "two"),
+            (120, Some("three\n"), "three"),
+            (180, None, "three"),
+            (240, Some(""), "three"),
+            (299, Some("four"), "three"),
+            (300, Some("four"), "four"),
+            (420, Some("four"), "four"),
+            // A clock that seems to go back is no reason to look.
+            (360, Some("five"), "four"),
+            (480, Some("five"), "five"),
+        ] {
+            match holds {
+                Some(text) if std::fs::read_to_string(&path).ok().as_deref() == Some(text) => {}
+                Some(text) => std::fs::write(&path, text).expect("write"),
+                None => std::fs::remove_file(&path).expect("remove"),
+            }
+            let header = credentials.header(begin + Duration::from_secs(second)).expect("header");
+            assert_eq!(header.to_str().ok(), Some(format!("Bearer {sent}").as_str()), "second {second}");
         }
     }
 

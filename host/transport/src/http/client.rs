@@ -85,9 +85,10 @@ impl Client {
     /// Sends one request, a second time where that is harmless and the first could not know better: over a kept connection that
     /// had died, or with a token that had been replaced.
     pub(crate) async fn send(&self, checked: &Checked, body: RequestBody) -> Result<Response, Error> {
-        let deadline = Instant::now() + checked.deadline();
+        let now = Instant::now();
+        let deadline = now + checked.deadline();
         let again = body.again();
-        let authorization = self.credentials.header();
+        let authorization = self.credentials.header(now);
         let (head, incoming) = self.attempt(checked, authorization.clone(), body, deadline).await?;
         let (head, incoming) = match again {
             Some(body) if head.status == StatusCode::UNAUTHORIZED => {

@@ -19,7 +19,8 @@ pub(crate) fn connect(authority: &Authority, options: &Options) -> Result<Arc<dy
     let path = |name| ready.folder.join(name).display().to_string();
     let ca = Certificates { pem: ready.ca, origin: path("ca.crt") };
     let tls = Tls { trust: Trust::Given(ca), server_name: None, identity: None };
-    let token = TokenFile::new(folder.child("token"), ready.token.expose(), &path("token"))?;
+    let token =
+        TokenFile::new(folder.child("token"), ready.token.expose(), &path("token"), authority.clock().now())?;
     let origin = Origin { scheme: Scheme::Https, endpoint: ready.endpoint, prefix: String::new() };
     let dialer = Dialer::new(net, Some(&tls))?;
     let client = Client::new(&origin, dialer, Credentials::File(token), &options.user_agent)?;

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_authority::{Approved, Authority};
+use tokio::time::Instant;
 
 use super::plan::{Credential, Plan, Ready};
 use crate::credentials::{Credentials, TokenFile, basic, bearer};
@@ -18,7 +19,7 @@ pub(crate) fn connect_file(
 ) -> Result<Arc<dyn Transport>, Error> {
     let plan = Plan::of_file(&options.kubeconfig, path, context)?;
     let (ready, approved) = drive(authority, plan)?;
-    connect(ready, &approved, options)
+    connect(ready, &approved, options, authority.clock().now())
 }
 
 /// A transport out of a document that a guest supplies.
@@ -29,10 +30,15 @@ pub(crate) fn connect_document(
     context: Option<String>,
 ) -> Result<Arc<dyn Transport>, Error> {
     let (ready, approved) = drive(authority, Plan::of_document(document, context)?)?;
-    connect(ready, &approved, options)
+    connect(ready, &approved, options, authority.clock().now())
 }
 
-fn connect(ready: Ready, approved: &Approved, options: &Options) -> Result<Arc<dyn Transport>, Error> {
+fn connect(
+    ready: Ready,
+    approved: &Approved,
+    options: &Options,
+    now: Instant,
+) -> Result<Arc<dyn Transport>, Error> {
     let lost = || Error::new(Code::PermissionDenied, "the approval of KubeConfig's last round is incomplete");
     for warning in &ready.warnings {
         options.observer.event(&Event::Warning { text: warning });
@@ -46,7 +52,7 @@ fn connect(ready: Ready, approved: &Approved, options: &Options) -> Result<Arc<d
         }
         Credential::TokenFile { path, token } => {
             let file = approved.read(path).ok_or_else(lost)?;
-            Credentials::File(TokenFile::new(file, token.expose(), &path.display().to_string())?)
+            Credentials::File(TokenFile::new(file, token.expose(), &path.display().to_string(), now)?)
         }
     };
     let dialer = Dialer::new(net, ready.tls.as_ref())?;
