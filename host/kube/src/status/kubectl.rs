@@ -96,6 +96,9 @@ fn server_status(all: &str) -> Option<Status> {
         return Some(status(409, "Conflict", own));
     }
     // kubectl looks the resource up before it asks for it: to the caller it is the server's 404.
+    if own.contains(" is not supported by ") && own.contains("accepted media types include: ") {
+        return Some(status(415, "UnsupportedMediaType", own));
+    }
     let no_such_kind =
         ["the server doesn't have a resource type", "no matches for kind ", "unable to recognize "];
     no_such_kind.iter().any(|words| own.starts_with(words)).then(|| status(404, "NotFound", own))
@@ -217,6 +220,14 @@ mod tests {
                 "the server responded with the status code 418 but did not return more information",
             ),
             ("Error from server: etcd is sad", 500, "InternalError", "etcd is sad"),
+            (
+                "error: application/strategic-merge-patch+json is not supported by a/v1, Kind=W: the body of the request was in an \
+                 unknown format - accepted media types include: application/merge-patch+json",
+                415,
+                "UnsupportedMediaType",
+                "application/strategic-merge-patch+json is not supported by a/v1, Kind=W: the body of the request was in an \
+                 unknown format - accepted media types include: application/merge-patch+json",
+            ),
             (
                 "error: You must be logged in to the server (Unauthorized)\n",
                 401,
