@@ -3,28 +3,27 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use tidegate::{Interfaces, Script};
+use tidegate::{Inspected, Interfaces};
 
 use crate::COULD_NOT_START;
 use crate::flags::{InspectFlags, OutputFlags};
 use crate::report::{self, Style};
 
 pub(crate) fn run(flags: &InspectFlags) -> ExitCode {
-    match loaded(flags) {
-        Ok(script) => {
-            let style = Style::of(&std::io::stdout());
-            report::print(&shown(style, script.name(), script.size(), &script.interfaces()));
+    match inspected(flags) {
+        Ok(Inspected { name, size, interfaces }) => {
+            report::print(&shown(Style::of(&std::io::stdout()), &name, size, &interfaces));
             ExitCode::SUCCESS
         }
         Err(code) => code,
     }
 }
 
-fn loaded(flags: &InspectFlags) -> Result<Script, ExitCode> {
+fn inspected(flags: &InspectFlags) -> Result<Inspected, ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| told(&error, None))?;
     let engine = crate::run::engine(&flags.cache, &OutputFlags::default()).map_err(|error| told(&error, error.cure()))?;
-    runtime.block_on(engine.load_file(&flags.script)).map_err(|error| told(&error, error.cure()))
+    runtime.block_on(engine.inspect_file(&flags.script)).map_err(|error| told(&error, error.cure()))
 }
 
 fn told(error: &dyn std::error::Error, cure: Option<&str>) -> ExitCode {
@@ -34,12 +33,16 @@ fn told(error: &dyn std::error::Error, cure: Option<&str>) -> ExitCode {
 
 fn shown(style: Style, name: &str, size: u64, interfaces: &Interfaces) -> String {
     let mut text = format!("{}: a component of {} KB", style.bold(name), size.div_ceil(1024));
+    let strange = interfaces.strange();
     let world = if interfaces.fits_script() { "fits" } else { "does not fit" };
     let _ = write!(text, "\nworld: {world} tidegate:host/script");
     for (title, names) in [("imports", &interfaces.imports), ("exports", &interfaces.exports)] {
         let _ = write!(text, "\n{title}:");
         for name in names {
             let _ = write!(text, "\n  {name}");
+            if title == "imports" && strange.contains(name) {
+                text.push_str(" (tidegate does not offer this)");
+            }
         }
     }
     let hints = interfaces.hints();
@@ -73,5 +76,17 @@ mod tests {
               wasi:cli/run@0.2.0
             flags that the imports hint at (it may use none): --allow-net --allow-read --allow-env --allow-run --wasi-env"#]]
         .assert_eq(&shown(Style::Plain, "pods", 85_500, &interfaces));
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_shown_all_the_same() {
+        let interfaces = Interfaces { imports: vec!["other:host/thing@1.0.0".into()], exports: Vec::new() };
+        expect![[r#"
+            thing: a component of 1 KB
+            world: does not fit tidegate:host/script
+            imports:
+              other:host/thing@1.0.0 (tidegate does not offer this)
+            exports:"#]]
+        .assert_eq(&shown(Style::Plain, "thing", 1, &interfaces));
     }
 }

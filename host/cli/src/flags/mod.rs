@@ -48,6 +48,7 @@ pub(crate) enum Command {
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorFlags),
     /// Show what a component imports, and which flags that hints at; nothing is run.
+    #[command(after_help = "Example:\n  tidegate inspect pods.wasm")]
     Inspect(InspectFlags),
     /// Start an in-memory Kubernetes API to try things on.
     #[command(disable_help_flag = true)]
