@@ -20,7 +20,7 @@ pub(crate) fn run(flags: &DoctorFlags) -> ExitCode {
         }
     };
     let user_agent = format!("tidegate/{} (doctor)", env!("CARGO_PKG_VERSION"));
-    let options = flags.connect.options(&user_agent, Arc::new(ToStderr::new(&flags.output)));
+    let options = flags.connect.options(&user_agent, &grants, Arc::new(ToStderr::new(&flags.output)));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -44,7 +44,7 @@ async fn guest(flags: RunFlags) -> ExitCode {
             Err(error) => return could_not_start(&error, error.cure()),
         };
         let observer = Arc::new(ToStderr::new(&flags.output));
-        let options = flags.connect.options(&user_agent(&script), observer);
+        let options = flags.connect.options(&user_agent(&script), &grants, observer);
         let run = script.run().grants(grants).options(options).arguments(flags.arguments).start();
         match run.await {
             Ok(outcome) => ended_with(outcome.ending, &flags.output),

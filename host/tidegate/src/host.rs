@@ -34,3 +34,12 @@ pub fn executable() -> io::Result<PathBuf> {
 pub fn become_program<S: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = S>) -> io::Error {
     HostAuthority::from_ambient().become_program(program, arguments)
 }
+
+/// A private folder for what kubectl keeps (discovery, HTTP), for [`KubectlOptions`](crate::transport::KubectlOptions); made where
+/// it is missing. None where there is no place for it, or where it is not this user's alone: then kubectl keeps nothing.
+pub fn kubectl_cache() -> Option<PathBuf> {
+    let host = HostAuthority::from_ambient();
+    let folder = host.user_cache()?.join("kubectl");
+    host.cache(&folder).ok()?;
+    Some(folder)
+}

@@ -49,7 +49,7 @@ pub use diagnose::diagnose;
 pub use ending::{Ending, Frame, Outcome, Trap};
 pub use engine::{Allocator, Cache, Engine, EngineBuilder, Pooling};
 pub use error::{Error, LoadError, RunError};
-pub use host::{become_program, environment, executable, working_folder};
+pub use host::{become_program, environment, executable, kubectl_cache, working_folder};
 pub use inspect::{Inspected, Interfaces};
 pub use progress::Progress;
 pub use run::RunBuilder;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tidegate::grants::{Grants, Need};
 use tidegate::transport::{Kind, Observer, Options};
 
 #[derive(Args, Debug, Default)]
@@ -51,7 +52,7 @@ pub(crate) struct ConnectFlags {
 
 impl ConnectFlags {
     /// The transports' options; a flag that was not given leaves its default.
-    pub(crate) fn options(&self, user_agent: &str, observer: Arc<dyn Observer>) -> Options {
+    pub(crate) fn options(&self, user_agent: &str, grants: &Grants, observer: Arc<dyn Observer>) -> Options {
         let mut options = Options::new(user_agent);
         options.observer = observer;
         if !self.transports.is_empty() {
@@ -69,6 +70,8 @@ impl ConnectFlags {
         if let Some(program) = &self.kubectl {
             options.kubectl.program = program.clone();
         }
+        let kubectl = Need::Run(options.kubectl.program.clone());
+        options.kubectl.cache = grants.judge(&kubectl).is_granted().then(tidegate::kubectl_cache).flatten();
         options.kubectl.context = self.context.clone();
         options.kubectl.child_env = self.child_env.clone();
         options.probe_deadline = self.probe_deadline.unwrap_or(options.probe_deadline);
