@@ -9,8 +9,8 @@ use tidegate_cluster::{AuthKind, Cluster, Options, Tools};
 use crate::build;
 use crate::say::{self, Failure};
 
-/// How many events the demo shows before it ends by itself.
-const EVENTS: &str = "12";
+/// How many lines the demo shows before it ends by itself, if 15 seconds do not end it first.
+const EVENTS: &str = "24";
 
 /// `cargo xtask demo`: the example against the playground.
 pub(crate) fn playground() -> Result<ExitCode, Failure> {
@@ -55,7 +55,7 @@ fn watch_pods(programs: &Path, wasm: &Path, kubeconfig: &Path) -> Result<ExitCod
     tidegate.arg(format!("--allow-read={}", kubeconfig.display())).arg(format!("--allow-net={server}"));
     // Detection would try the others first or after; the demo shows one.
     tidegate.arg("--transports=KubeConfig").arg(wasm.join("watch-pods.wasm"));
-    tidegate.args(["--", "--count", EVENTS, "--seconds", "20"]);
+    tidegate.args(["--", "--count", EVENTS, "--seconds", "15"]);
     say::step(&say::shown(&tidegate));
     let status = say::status(&mut tidegate)?;
     Ok(u8::try_from(status.code().unwrap_or(1)).map_or(ExitCode::FAILURE, ExitCode::from))
