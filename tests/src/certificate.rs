@@ -1,6 +1,6 @@
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::PrivateKeyDer;
 
@@ -42,8 +42,12 @@ pub(crate) fn identity(shown: Shown) -> Identity {
     let mut params = CertificateParams::new(names(shown)).expect("names");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     match shown {
-        Shown::Expired => (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1)),
-        Shown::NotYet => (params.not_before, params.not_after) = (date_time_ymd(2090, 1, 1), date_time_ymd(2091, 1, 1)),
+        Shown::Expired => {
+            (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1))
+        }
+        Shown::NotYet => {
+            (params.not_before, params.not_after) = (date_time_ymd(2090, 1, 1), date_time_ymd(2091, 1, 1))
+        }
         Shown::Given => params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
         _ => {}
     }

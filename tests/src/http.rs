@@ -24,7 +24,8 @@ impl Act {
 
     /// A whole response: `200 OK`, a media type (none where empty), a body.
     pub fn respond(code: &str, media_type: &str, body: &str) -> Act {
-        let media_type = if media_type.is_empty() { String::new() } else { format!("Content-Type: {media_type}\r\n") };
+        let media_type =
+            if media_type.is_empty() { String::new() } else { format!("Content-Type: {media_type}\r\n") };
         Act::say(format!("HTTP/1.1 {code}\r\n{media_type}Content-Length: {}\r\n\r\n{body}", body.len()))
     }
 
@@ -60,14 +61,20 @@ pub struct Asked {
 impl Asked {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().skip(1).filter_map(|line| line.split_once(':')).find_map(|(own, value)| {
-            own.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
+        self.head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(':'))
+            .find_map(|(own, value)| own.eq_ignore_ascii_case(name).then(|| value.trim()))
     }
 
     /// What an API server says to `GET /api`; to all else, `other`.
     pub fn or_api(&self, other: impl FnOnce() -> Vec<Act>) -> Vec<Act> {
-        if self.target == "/api" { vec![Act::json(r#"{"kind":"APIVersions","versions":["v1"]}"#)] } else { other() }
+        if self.target == "/api" {
+            vec![Act::json(r#"{"kind":"APIVersions","versions":["v1"]}"#)]
+        } else {
+            other()
+        }
     }
 }
 
@@ -90,7 +97,8 @@ pub(crate) fn read_request(
     let head = String::from_utf8_lossy(&buffer[..end]).trim_end().to_owned();
     buffer.drain(..end);
     let mut words = head.split(' ');
-    let (method, target) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
+    let (method, target) =
+        (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
     let mut asked = Asked { method, target, head, body: Vec::new() };
     let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     if fill_until(stream, buffer, has_ended, |buffer| (buffer.len() >= length).then_some(length))?.is_none() {

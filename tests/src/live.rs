@@ -87,7 +87,12 @@ impl Live {
         };
         let elapsed = begun.elapsed();
         let mut stderr = String::new();
-        self.child.stderr.take().expect("standard error").read_to_string(&mut stderr).expect("standard error");
+        self.child
+            .stderr
+            .take()
+            .expect("standard error")
+            .read_to_string(&mut stderr)
+            .expect("standard error");
         let is_progress = |line: &&str| line.starts_with("Compiling ") || line.starts_with("Compiled ");
         let stderr: Vec<&str> = stderr.lines().filter(|line| !is_progress(line)).collect();
         (status, elapsed, stderr.join("\n"))
@@ -123,5 +128,7 @@ pub fn eventually(what: &str, holds: impl Fn() -> bool) {
 fn children(id: u32) -> Vec<u32> {
     let tasks = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<u32>>()).collect()
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<u32>>())
+        .collect()
 }

@@ -74,7 +74,11 @@ impl Peer {
     /// # Panics
     /// Where it cannot listen.
     #[expect(clippy::expect_used, reason = "a test without its peer fails")]
-    pub fn start(shown: Shown, manner: Manner, script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static) -> Peer {
+    pub fn start(
+        shown: Shown,
+        manner: Manner,
+        script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static,
+    ) -> Peer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
         let address = listener.local_addr().expect("an address");
         let identity = identity(shown);
@@ -273,8 +277,8 @@ fn half_handshake(stream: &mut TcpStream, tls: &Arc<ServerConfig>, bytes: usize)
     while !tls.wants_write() {
         match tls.read_tls(stream) {
             Err(error) if !http::is_timeout(&error) => return Err(error),
-            _ => drop(tls.process_new_packets().map_err(io::Error::other)?),
-        }
+            _ => tls.process_new_packets().map_err(io::Error::other)?,
+        };
     }
     let mut flight = Vec::new();
     while tls.wants_write() {

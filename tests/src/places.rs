@@ -19,7 +19,8 @@ pub fn guest(name: &str) -> PathBuf {
     if let Some(folder) = env::var_os("TIDEGATE_GUESTS") {
         return built(Path::new(&folder).join(file));
     }
-    let folders = ["wasm32-wasip2", "wasm32-wasip1"].map(|target| cache().join("target-guests").join(target).join("release"));
+    let folders = ["wasm32-wasip2", "wasm32-wasip1"]
+        .map(|target| cache().join("target-guests").join(target).join("release"));
     let found = folders.iter().map(|folder| folder.join(&file)).find(|path| path.is_file());
     built(found.unwrap_or_else(|| folders[0].join(&file)))
 }

@@ -22,7 +22,8 @@ impl Playground {
         let mut command = Command::new(program("tidegate-playground"));
         command.arg("--stop-with-parent").arg("--kubeconfig-out").arg(folder.path().join("kubeconfig"));
         command.arg("--service-account-out").arg(folder.path().join("service-account")).args(flags);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("start the playground");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("start the playground");
         let mut lines = BufReader::new(child.stdout.take().expect("its standard output")).lines();
         let kubeconfig = folder.path().join("kubeconfig");
         while !kubeconfig.is_file() {
@@ -62,6 +63,7 @@ impl Drop for Playground {
 #[expect(clippy::expect_used, reason = "a test without its server fails")]
 pub(crate) fn address_in(kubeconfig: &Path) -> String {
     let text = std::fs::read_to_string(kubeconfig).expect("a kubeconfig");
-    let server = text.split("https://").nth(1).and_then(|rest| rest.split(['"', '\'', '\n', '/', ',']).next());
+    let server =
+        text.split("https://").nth(1).and_then(|rest| rest.split(['"', '\'', '\n', '/', ',']).next());
     server.expect("a server in the kubeconfig").trim().to_owned()
 }

@@ -18,7 +18,8 @@ impl KubectlProxy {
         let mut child = leaves_with_us(kubectl, &["proxy", "--port=0"]).spawn().expect("start kubectl proxy");
         let mut lines = BufReader::new(child.stdout.take().expect("its standard output")).lines();
         // `Starting to serve on 127.0.0.1:40001`
-        let line = lines.next().expect("kubectl proxy ended before it listened").expect("its standard output");
+        let line =
+            lines.next().expect("kubectl proxy ended before it listened").expect("its standard output");
         let address = line.rsplit(' ').next().expect("an address").to_owned();
         std::thread::spawn(move || lines.for_each(drop));
         KubectlProxy { child, url: format!("http://{address}") }
@@ -45,7 +46,10 @@ impl Drop for KubectlProxy {
 /// A shell around the program that ends it when our end of its standard input closes, however this process ends.
 fn leaves_with_us(program: &Command, arguments: &[&str]) -> Command {
     let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", "\"$@\" & cat >/dev/null; kill $!; wait", "sh"]).arg(program.get_program()).args(arguments);
+    shell
+        .args(["-c", "\"$@\" & cat >/dev/null; kill $!; wait", "sh"])
+        .arg(program.get_program())
+        .args(arguments);
     for (name, value) in program.get_envs() {
         match value {
             Some(value) => shell.env(name, value),

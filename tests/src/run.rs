@@ -55,7 +55,10 @@ impl Run {
             flags: vec![command.into()],
             guest: None,
             arguments: Vec::new(),
-            environment: vec![("HOME".into(), home.path().into()), ("PATH".into(), std::env::var_os("PATH").unwrap_or_default())],
+            environment: vec![
+                ("HOME".into(), home.path().into()),
+                ("PATH".into(), std::env::var_os("PATH").unwrap_or_default()),
+            ],
             deadline: Duration::from_secs(60),
             home,
         }
@@ -112,7 +115,10 @@ impl Run {
     /// The process, for a test that talks to it while it runs.
     pub fn to_command(&self) -> Command {
         let mut command = Command::new(program("tidegate"));
-        command.env_clear().env("XDG_CACHE_HOME", compiled_code()).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+            .env_clear()
+            .env("XDG_CACHE_HOME", compiled_code())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(&self.flags).args(&self.guest);
         if !self.arguments.is_empty() {
             command.arg("--").args(&self.arguments);
@@ -139,7 +145,9 @@ impl Run {
         let trace = self.home.path().join("trace");
         let tidegate = self.to_command();
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-y", "-s", "300", "-e", "trace=open,openat,openat2,connect,execve", "-o"]).arg(&trace);
+        strace
+            .args(["-f", "-y", "-s", "300", "-e", "trace=open,openat,openat2,connect,execve", "-o"])
+            .arg(&trace);
         strace.arg(tidegate.get_program()).args(tidegate.get_args()).env_clear();
         strace.envs(tidegate.get_envs().filter_map(|(name, value)| Some((name, value?))));
         strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -167,10 +175,15 @@ impl Run {
         let mut child = command.spawn().expect("start tidegate");
         let (stdout, stderr) = (reader(child.stdout.take()), reader(child.stderr.take()));
         let status = within(&mut child, self.deadline, look);
-        let text = |thread: std::thread::JoinHandle<Vec<u8>>| String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned();
+        let text = |thread: std::thread::JoinHandle<Vec<u8>>| {
+            String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned()
+        };
         let (stdout, stderr) = (text(stdout), text(stderr));
         let Some(status) = status else {
-            panic!("still running after {:?}: {:?}\nstdout: {stdout}\nstderr: {stderr}", self.deadline, self.flags)
+            panic!(
+                "still running after {:?}: {:?}\nstdout: {stdout}\nstderr: {stderr}",
+                self.deadline, self.flags
+            )
         };
         Outcome { status, stdout, stderr }
     }

@@ -73,7 +73,8 @@ impl Server {
 #[expect(clippy::expect_used, reason = "a test without its peer fails")]
 pub fn kubectl() -> PathBuf {
     static TOOLS: OnceLock<Tools> = OnceLock::new();
-    let tools = TOOLS.get_or_init(|| Tools::ensure(&mut |line| eprintln!("{line}")).expect(KUBERNETES_VERSION));
+    let tools =
+        TOOLS.get_or_init(|| Tools::ensure(&mut |line| eprintln!("{line}")).expect(KUBERNETES_VERSION));
     tools.kubectl().to_path_buf()
 }
 
@@ -102,7 +103,13 @@ fn real() -> Server {
     let cluster: &'static Cluster = CLUSTER.get().expect("a real control plane");
     let folder = cluster.service_account_folder("default", "default").expect("a service account's folder");
     let mut bind = cluster.kubectl();
-    bind.args(["create", "clusterrolebinding", "tests", "--clusterrole=cluster-admin", "--serviceaccount=default:default"]);
+    bind.args([
+        "create",
+        "clusterrolebinding",
+        "tests",
+        "--clusterrole=cluster-admin",
+        "--serviceaccount=default:default",
+    ]);
     assert!(bind.status().expect("start kubectl").success(), "bind the service account");
     let service_account = folder.path().to_path_buf();
     // The folder must live as long as the process.

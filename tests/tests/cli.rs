@@ -24,11 +24,18 @@ fn help(command: &[&str]) -> String {
 
 #[test]
 fn every_help_has_examples_whose_flags_exist() {
-    for command in [&["--help"][..], &["run", "--help"], &["doctor", "--help"], &["inspect", "--help"], &["completions", "--help"]] {
+    for command in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["doctor", "--help"],
+        &["inspect", "--help"],
+        &["completions", "--help"],
+    ] {
         let text = help(command);
         assert!(text.contains("Usage: tidegate"), "{command:?}: {text}");
         let examples: Vec<&str> = text.split("Example").nth(1).into_iter().flat_map(str::lines).collect();
-        let examples: Vec<&str> = examples.into_iter().filter(|line| line.trim_start().starts_with("tidegate ")).collect();
+        let examples: Vec<&str> =
+            examples.into_iter().filter(|line| line.trim_start().starts_with("tidegate ")).collect();
         assert!(!examples.is_empty(), "{command:?} has no example: {text}");
         for example in examples {
             let words: Vec<&str> = example.split_whitespace().take_while(|word| *word != "--").collect();
@@ -57,7 +64,10 @@ fn help_fits_a_terminal_and_names_every_exit_code() {
     }
     let text = help(&["run", "--help"]);
     for flag in ["net", "read", "write", "env", "run"] {
-        assert!(text.contains(&format!("--allow-{flag}")) && text.contains(&format!("--deny-{flag}")), "{flag}: {text}");
+        assert!(
+            text.contains(&format!("--allow-{flag}")) && text.contains(&format!("--deny-{flag}")),
+            "{flag}: {text}"
+        );
     }
     assert!(help(&["--version"]).starts_with("tidegate "));
 }
@@ -70,12 +80,21 @@ fn doctor_says_what_each_transport_needs() {
     let verdicts: Vec<&str> = outcome.stdout.lines().filter(|line| !line.starts_with(' ')).collect();
     let names: Vec<&str> = verdicts.iter().filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(names, ["InCluster", "KubeConfig", "KubectlProxy", "KubectlRaw"], "{outcome:?}");
-    let grants: Vec<&str> = outcome.stdout.lines().filter_map(|line| line.trim().strip_prefix("grant: ")).collect();
-    let expected =
-        [&format!("--allow-read={account}"), "--allow-env=KUBECONFIG --allow-env=HOME", "--allow-net=localhost:8001", "--allow-run=kubectl"];
+    let grants: Vec<&str> =
+        outcome.stdout.lines().filter_map(|line| line.trim().strip_prefix("grant: ")).collect();
+    let expected = [
+        &format!("--allow-read={account}"),
+        "--allow-env=KUBECONFIG --allow-env=HOME",
+        "--allow-net=localhost:8001",
+        "--allow-run=kubectl",
+    ];
     assert_eq!(grants, expected, "{outcome:?}");
     let own = |line: &&str| !line.contains("/tidegate\", [");
-    let touched: Vec<&str> = trace.lines().filter(own).filter(|line| line.contains("connect(") || line.contains(account)).collect();
+    let touched: Vec<&str> = trace
+        .lines()
+        .filter(own)
+        .filter(|line| line.contains("connect(") || line.contains(account))
+        .collect();
     assert!(touched.is_empty(), "{touched:#?}");
 }
 
@@ -85,16 +104,23 @@ fn granting_what_doctor_says_leads_to_a_transport() {
     let peer = peer();
     let mut granted: Vec<String> = Vec::new();
     for round in 0..5 {
-        let run = Run::command("doctor").flag("--transports=KubeConfig").variable("KUBECONFIG", peer.kubeconfig());
+        let run =
+            Run::command("doctor").flag("--transports=KubeConfig").variable("KUBECONFIG", peer.kubeconfig());
         let outcome = granted.iter().fold(run, Run::flag).run();
         if outcome.code() == 0 {
-            assert_eq!(outcome.stdout.trim(), format!("KubeConfig    works: {}, namespace default", peer.url()));
+            assert_eq!(
+                outcome.stdout.trim(),
+                format!("KubeConfig    works: {}, namespace default", peer.url())
+            );
             assert_eq!(round, 3, "{granted:?}");
             return;
         }
         let more = outcome.stdout.lines().filter_map(|line| line.trim().strip_prefix("grant: "));
         let more: Vec<String> = more.flat_map(str::split_whitespace).map(str::to_owned).collect();
-        assert!(!more.is_empty() && more.iter().all(|flag| !granted.contains(flag)), "{granted:?}: {outcome:?}");
+        assert!(
+            !more.is_empty() && more.iter().all(|flag| !granted.contains(flag)),
+            "{granted:?}: {outcome:?}"
+        );
         granted.extend(more);
     }
     panic!("still not enough: {granted:?}");
@@ -106,9 +132,13 @@ fn doctor_tries_every_transport_and_says_why_not() {
     let refusing = Peer::answering(|_| vec![Act::respond("401 Unauthorized", "", "")]);
     let stranger = Peer::start(Shown::OtherAuthority, tidegate_tests::Manner::Usual, |_| Vec::new());
     let doctor = |peer: &Peer| {
-        let run = Run::command("doctor").flags("-A --transports=KubeConfig,InCluster,KubectlProxy,KubectlRaw --kubectl=/nowhere/kubectl");
-        let run = run.flag_path("--kubeconfig", &peer.kubeconfig()).flag_path("--service-account", &good.folder());
-        run.flag(format!("--in-cluster-address={}", good.address())).flag("--kubectl-proxy=http://127.0.0.1:1").run()
+        let run = Run::command("doctor")
+            .flags("-A --transports=KubeConfig,InCluster,KubectlProxy,KubectlRaw --kubectl=/nowhere/kubectl");
+        let run =
+            run.flag_path("--kubeconfig", &peer.kubeconfig()).flag_path("--service-account", &good.folder());
+        run.flag(format!("--in-cluster-address={}", good.address()))
+            .flag("--kubectl-proxy=http://127.0.0.1:1")
+            .run()
     };
     for (peer, verdict) in [(&good, "works:"), (&refusing, "unauthorized:"), (&stranger, "tls:")] {
         let outcome = doctor(peer).expect_code(0);
@@ -118,8 +148,12 @@ fn doctor_tries_every_transport_and_says_why_not() {
             .filter(|line| !line.starts_with(' '))
             .map(|line| line.split_whitespace().take(2).collect())
             .collect();
-        let expected =
-            [vec!["KubeConfig", verdict], vec!["InCluster", "works:"], vec!["KubectlProxy", "unreachable:"], vec!["KubectlRaw", "not-configured:"]];
+        let expected = [
+            vec!["KubeConfig", verdict],
+            vec!["InCluster", "works:"],
+            vec!["KubectlProxy", "unreachable:"],
+            vec!["KubectlRaw", "not-configured:"],
+        ];
         assert_eq!(verdicts, expected, "{outcome:?}");
         assert!(outcome.stdout.contains("namespace web"), "{outcome:?}");
         assert!(!outcome.everything().contains(TOKEN));
@@ -130,7 +164,13 @@ fn doctor_tries_every_transport_and_says_why_not() {
 fn inspect_shows_imports_and_hints_and_runs_nothing() {
     let (outcome, trace) = Run::command("inspect").flag(guest("probe-wasi")).traced();
     let outcome = outcome.expect_code(0);
-    for part in ["probe-wasi: a component of ", "world: fits tidegate:host/script", "  wasi:sockets/tcp@0.2.", "  wasi:cli/run@0.2.", "--wasi-net"] {
+    for part in [
+        "probe-wasi: a component of ",
+        "world: fits tidegate:host/script",
+        "  wasi:sockets/tcp@0.2.",
+        "  wasi:cli/run@0.2.",
+        "--wasi-net",
+    ] {
         assert!(outcome.stdout.contains(part), "no {part:?} in {}", outcome.stdout);
     }
     assert!(!outcome.stdout.contains("nothing preopens") && !trace.contains("connect("), "{outcome:?}");
@@ -146,11 +186,17 @@ fn inspect_shows_imports_and_hints_and_runs_nothing() {
     std::fs::write(&strange, changed).unwrap();
     let outcome = Run::command("inspect").flag(&strange).run().expect_code(0);
     assert!(outcome.stdout.contains("world: does not fit tidegate:host/script"), "{outcome:?}");
-    assert!(outcome.stdout.contains("  tidegate:host/detach@0.1.0 (tidegate does not offer this)"), "{outcome:?}");
+    assert!(
+        outcome.stdout.contains("  tidegate:host/detach@0.1.0 (tidegate does not offer this)"),
+        "{outcome:?}"
+    );
     for bytes in [&b"text"[..], b"\0asm\x01\0\0\0", b""] {
         std::fs::write(&strange, bytes).unwrap();
         let outcome = Run::command("inspect").flag(&strange).run().expect_code(125);
-        assert!(outcome.stderr.contains("error: strange is ") && outcome.stderr.contains("cure: "), "{outcome:?}");
+        assert!(
+            outcome.stderr.contains("error: strange is ") && outcome.stderr.contains("cure: "),
+            "{outcome:?}"
+        );
     }
 }
 
@@ -173,8 +219,12 @@ fn completions_are_scripts_for_each_shell() {
 
 #[test]
 fn quiet_shows_errors_alone() {
-    let peer = Peer::start(Shown::Plain, tidegate_tests::Manner::Usual, |asked| asked.or_api(|| vec![Act::json("{}")]));
-    let run = |flags: &str| Run::ask(&peer).flags("--no-cache --wasi-read=/").flags(flags).argument("/x").run().expect_code(0);
+    let peer = Peer::start(Shown::Plain, tidegate_tests::Manner::Usual, |asked| {
+        asked.or_api(|| vec![Act::json("{}")])
+    });
+    let run = |flags: &str| {
+        Run::ask(&peer).flags("--no-cache --wasi-read=/").flags(flags).argument("/x").run().expect_code(0)
+    };
     let loud = run("");
     for part in ["Compiling ask", "Compiled ask", "warning: --wasi-read", "warning: the server http://"] {
         assert!(loud.stderr.contains(part), "no {part:?} in {}", loud.stderr);
@@ -192,11 +242,12 @@ fn quiet_shows_errors_alone() {
 fn colours_are_for_terminals_that_want_them() {
     let doctor = || Run::command("doctor");
     assert!(on_a_terminal(&doctor()).contains("\u{1b}["));
-    assert!(on_a_terminal(&doctor().variable("NO_COLOR", "")).contains("\u{1b}["), "an empty NO_COLOR does not count");
-    for name in ["NO_COLOR"] {
-        let text = on_a_terminal(&doctor().variable(name, "1"));
-        assert!(text.contains("KubectlRaw") && !text.contains('\u{1b}'), "{name}: {text}");
-    }
+    assert!(
+        on_a_terminal(&doctor().variable("NO_COLOR", "")).contains("\u{1b}["),
+        "an empty NO_COLOR does not count"
+    );
+    let text = on_a_terminal(&doctor().variable("NO_COLOR", "1"));
+    assert!(text.contains("KubectlRaw") && !text.contains('\u{1b}'), "{text}");
     let error = Run::command("run").flag("nothing.wasm");
     assert!(on_a_terminal(&error).contains("\u{1b}["));
     assert!(!on_a_terminal(&error.variable("NO_COLOR", "1")).contains('\u{1b}'));
@@ -231,7 +282,8 @@ fn the_playground_starts_serves_and_ends() {
     eventually("it listens", || kubeconfig.is_file());
     let outcome = reading(&kubeconfig, "list-pods").argument("-A").run().expect_code(0);
     assert!(outcome.stdout.starts_with("NAMESPACE"), "{outcome:?}");
-    let outcome = reading(&kubeconfig, "ask").arguments(&["--via", "kube-config", "/version"]).run().expect_code(0);
+    let outcome =
+        reading(&kubeconfig, "ask").arguments(&["--via", "kube-config", "/version"]).run().expect_code(0);
     assert!(outcome.stdout.contains("gitVersion"), "{outcome:?}");
     let id = live.id();
     live.signal(Signal::INT);
@@ -249,13 +301,21 @@ fn a_program_that_is_not_installed_is_named_with_the_cure() {
     let alone: PathBuf = folder.path().join("tidegate");
     std::fs::copy(program("tidegate"), &alone).unwrap();
     let run = |arguments: &[&str]| {
-        let output = Command::new(&alone).args(arguments).env_clear().env("HOME", folder.path()).output().unwrap();
+        let output =
+            Command::new(&alone).args(arguments).env_clear().env("HOME", folder.path()).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Outcome { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }.expect_code(125)
+        Outcome { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+            .expect_code(125)
     };
     let script = guest("spin");
     let playground = run(&["playground"]);
-    assert!(playground.stderr.contains("tidegate-playground") && playground.stderr.contains("cure: "), "{playground:?}");
+    assert!(
+        playground.stderr.contains("tidegate-playground") && playground.stderr.contains("cure: "),
+        "{playground:?}"
+    );
     let compiler = run(&["run", "--no-cache", script.to_str().unwrap()]);
-    assert!(compiler.stderr.contains("tidegate-compile") && compiler.stderr.contains("cure: "), "{compiler:?}");
+    assert!(
+        compiler.stderr.contains("tidegate-compile") && compiler.stderr.contains("cure: "),
+        "{compiler:?}"
+    );
 }

@@ -10,7 +10,12 @@ const DEADLINE: std::time::Duration = std::time::Duration::from_secs(300);
 
 fn conformance(server: &Server, via: &str, prefix: &str) -> Run {
     let run = Run::guest("conformance").deadline(DEADLINE);
-    run.argument("--via").argument(via).argument("--prefix").argument(prefix).argument("all").variable("KUBECONFIG", &server.kubeconfig)
+    run.argument("--via")
+        .argument(via)
+        .argument("--prefix")
+        .argument(prefix)
+        .argument("all")
+        .variable("KUBECONFIG", &server.kubeconfig)
 }
 
 /// Every case that is not skipped for a reason that the transport gave passed, and there were many.
@@ -19,10 +24,10 @@ fn expect_all_passed(run: Run, fewest: usize) {
     let outcome = run.run();
     println!("{}", outcome.stdout);
     let count = |word: &str| outcome.stdout.lines().filter(|line| line.starts_with(word)).count();
-    let failed = count("FAIL ");
+    let (failed, passed) = (count("FAIL "), count("ok "));
     let outcome = outcome.expect_code(0);
     assert_eq!(failed, 0, "{}", outcome.stdout);
-    assert!(count("ok ") >= fewest, "only {} cases passed:\n{}", count("ok "), outcome.stdout);
+    assert!(passed >= fewest, "only {passed} cases passed:\n{}", outcome.stdout);
 }
 
 fn in_cluster(target: Target) {
@@ -47,7 +52,8 @@ fn kube_config(target: Target) {
 fn kubectl_proxy(target: Target) {
     let server = Server::of(target);
     let proxy = server.kubectl_proxy();
-    let run = conformance(server, &format!("kubectl-proxy={}", proxy.url()), "c3").flag(format!("--allow-net={}", proxy.address()));
+    let run = conformance(server, &format!("kubectl-proxy={}", proxy.url()), "c3")
+        .flag(format!("--allow-net={}", proxy.address()));
     expect_all_passed(run, 30);
 }
 
@@ -55,7 +61,9 @@ fn kubectl_raw(target: Target) {
     let server = Server::of(target);
     let kubectl = server.kubectl();
     let program = std::path::Path::new(kubectl.get_program());
-    let run = conformance(server, "kubectl-raw", "c4").flag_path("--kubectl", program).flag_path("--allow-run", program);
+    let run = conformance(server, "kubectl-raw", "c4")
+        .flag_path("--kubectl", program)
+        .flag_path("--allow-run", program);
     expect_all_passed(run, 20);
 }
 

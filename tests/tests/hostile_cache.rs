@@ -28,7 +28,8 @@ impl Cache {
     }
 
     fn entry(&self) -> PathBuf {
-        let entries: Vec<PathBuf> = fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let entries: Vec<PathBuf> =
+            fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(entries.len(), 1, "{entries:?}");
         entries[0].clone()
     }
@@ -75,7 +76,12 @@ fn mode(path: &Path, mode: u32) {
 fn the_cache_is_for_its_owner_alone() {
     let cache = Cache::warm();
     for (path, expected) in [(cache.path(), 0o700), (cache.entry(), 0o600)] {
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, expected, "{}", path.display());
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
+            expected,
+            "{}",
+            path.display()
+        );
     }
 }
 
@@ -128,7 +134,8 @@ fn an_entry_that_others_own_or_write_is_compiled_anew() {
     assert_eq!(fs::read(&elsewhere).unwrap(), good, "what a link led to was written");
 
     fs::remove_file(&entry).unwrap();
-    rustix::fs::mknodat(rustix::fs::CWD, &entry, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &entry, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+        .unwrap();
     cache.recovers("a pipe", "not a regular file");
 }
 
@@ -174,7 +181,12 @@ fn an_entry_of_another_script_is_not_taken_from_another_user() {
 fn without_a_cache_nothing_is_kept() {
     let cache = Cache::warm();
     let before = fs::read_dir(cache.path()).unwrap().count();
-    let run = || Run::guest("spin").flag("--no-cache").variable("XDG_CACHE_HOME", cache.folder.path()).arguments(&["exit", "0"]);
+    let run = || {
+        Run::guest("spin")
+            .flag("--no-cache")
+            .variable("XDG_CACHE_HOME", cache.folder.path())
+            .arguments(&["exit", "0"])
+    };
     assert!(compiled(&run().run().expect_code(0)) && compiled(&run().run().expect_code(0)));
     assert_eq!(fs::read_dir(cache.path()).unwrap().count(), before);
     assert_eq!(fs::read_dir(cache.folder.path()).unwrap().count(), 1);

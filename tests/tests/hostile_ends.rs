@@ -15,7 +15,11 @@ const SOON: Duration = Duration::from_secs(5);
 const SIGNALS: [(Signal, i32); 3] = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
 
 fn silent_peer() -> Peer {
-    Peer::answering(|asked| asked.or_api(|| vec![Act::chunked_head(), Act::chunk("{\"type\":\"ADDED\",\"object\":{}}\n"), Act::Hang]))
+    Peer::answering(|asked| {
+        asked.or_api(|| {
+            vec![Act::chunked_head(), Act::chunk("{\"type\":\"ADDED\",\"object\":{}}\n"), Act::Hang]
+        })
+    })
 }
 
 /// Ends soon with that code, and nobody says anything about it.
@@ -108,7 +112,8 @@ echo $$ > \"$0.id\"; echo 'no event'; exec sleep 1000\n";
 }
 
 fn through_kubectl(peer: &Peer, program: &Path) -> Run {
-    let run = Run::asking(peer, "kubectl-raw").flag_path("--kubectl", program).flag_path("--allow-run", program);
+    let run =
+        Run::asking(peer, "kubectl-raw").flag_path("--kubectl", program).flag_path("--allow-run", program);
     run.arguments(&["--read", "events", "/api/v1/pods?watch=true"])
 }
 
@@ -140,7 +145,9 @@ fn a_reader_who_leaves_ends_the_guest_quietly() {
 
 #[test]
 fn a_reader_who_leaves_ends_a_guest_that_watches() {
-    let events = std::iter::repeat_with(|| [Act::chunk("{\"type\":\"ADDED\",\"object\":{}}\n"), Act::Pause(Duration::from_millis(20))]);
+    let events = std::iter::repeat_with(|| {
+        [Act::chunk("{\"type\":\"ADDED\",\"object\":{}}\n"), Act::Pause(Duration::from_millis(20))]
+    });
     let acts: Vec<Act> = [Act::chunked_head()].into_iter().chain(events.take(400).flatten()).collect();
     let peer = Peer::answering(move |asked| asked.or_api(|| acts.clone()));
     let mut live = Run::ask(&peer).arguments(&["--read", "events", "/api/v1/pods?watch=true"]).live();
@@ -179,7 +186,11 @@ fn a_trap_names_the_functions_that_led_to_it() {
         for part in [own, "error: ", reason, function] {
             assert!(outcome.stderr.contains(part), "{what}: no {part:?} in {}", outcome.stderr);
         }
-        assert!(!outcome.stderr.contains("_ZN") && !outcome.stderr.contains("_RNv"), "{what}: {}", outcome.stderr);
+        assert!(
+            !outcome.stderr.contains("_ZN") && !outcome.stderr.contains("_RNv"),
+            "{what}: {}",
+            outcome.stderr
+        );
         assert!(outcome.stderr.lines().count() < 80, "{what}: {}", outcome.stderr);
     }
 }
@@ -217,6 +228,8 @@ fn an_unhandled_refusal_is_126_and_a_handled_one_is_not() {
     assert!(outcome.stdout.contains("error permission-denied: "), "{outcome:?}");
     // A refusal that was followed by another failure is not what ended it.
     let peer = Peer::answering(|asked| asked.or_api(|| vec![Act::respond("404 Not Found", "", "")]));
-    let run = Run::guest("list-pods").flag_path("--kubeconfig", &peer.kubeconfig()).flag_path("--allow-read", &peer.folder());
+    let run = Run::guest("list-pods")
+        .flag_path("--kubeconfig", &peer.kubeconfig())
+        .flag_path("--allow-read", &peer.folder());
     run.flag(format!("--allow-net={}", peer.address())).run().expect_code(1);
 }

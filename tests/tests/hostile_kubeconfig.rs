@@ -35,8 +35,16 @@ fn what_kubectl_takes_is_taken() {
         ("unknown fields", format!("apiVersion: v1\nkind: Config\nfuture: {{a: [1, 2]}}\n{base}"), TOKEN),
         ("unknown fields inside", base.replace("{token:", "{shiny: true, token:"), TOKEN),
         ("a second document", format!("{base}---\ncurrent-context: other\n"), TOKEN),
-        ("a token file with a trailing newline", peer.kubeconfig_with(&format!("{{tokenFile: '{}'}}", file.display())), TOKEN),
-        ("a token file with spaces", peer.kubeconfig_with(&format!("{{tokenFile: '{}'}}", spaced.display())), TOKEN),
+        (
+            "a token file with a trailing newline",
+            peer.kubeconfig_with(&format!("{{tokenFile: '{}'}}", file.display())),
+            TOKEN,
+        ),
+        (
+            "a token file with spaces",
+            peer.kubeconfig_with(&format!("{{tokenFile: '{}'}}", spaced.display())),
+            TOKEN,
+        ),
         ("two equal keys", base.replace("{token:", "{token: first, token:"), TOKEN),
         ("JSON", json(&peer), TOKEN),
         ("a byte order mark", format!("\u{feff}{base}"), TOKEN),
@@ -66,7 +74,8 @@ fn what_kubectl_refuses_is_refused_without_quoting_it() {
     let peer = peer();
     let user = |user: &str| peer.kubeconfig_with(user);
     let good = user(&format!("{{token: {SECRET}}}"));
-    let not_base64 = format!("{{token: {SECRET}, client-certificate-data: '!{SECRET}!', client-key-data: '?{SECRET}?'}}");
+    let not_base64 =
+        format!("{{token: {SECRET}, client-certificate-data: '!{SECRET}!', client-key-data: '?{SECRET}?'}}");
     let not_pem = "{client-certificate-data: czNjcjN0LXZhbHVlLW9mLWEtdG9rZW4=, client-key-data: czNjcjN0LXZhbHVlLW9mLWEtdG9rZW4=}";
     let rows = [
         ("a number as token", user("{token: 12345}")),
@@ -75,12 +84,18 @@ fn what_kubectl_refuses_is_refused_without_quoting_it() {
         ("a control byte in a token", user(&format!("{{token: \"{SECRET}\\x01\"}}"))),
         ("bad base64", user(&not_base64)),
         ("base64 of no PEM", user(not_pem)),
-        ("bad base64 in the CA", good.replace("certificate-authority:", &format!("certificate-authority-data: '%{SECRET}', x:"))),
+        (
+            "bad base64 in the CA",
+            good.replace("certificate-authority:", &format!("certificate-authority-data: '%{SECRET}', x:")),
+        ),
         ("two users of one name", good.replace("users: [", "users: [{name: u, user: {token: first}}, ")),
         ("half of a pair", user(&format!("{{token: {SECRET}, client-key-data: {SECRET}}}"))),
         ("both token and basic", user(&format!("{{token: {SECRET}, username: u, password: {SECRET}}}"))),
         ("broken YAML", format!("{good}  : ][ {SECRET}\n")),
-        ("a broken indentation on the line of the token", format!("users:\n- name: u\n  user:\n    token: {SECRET}\n   x: y\n")),
+        (
+            "a broken indentation on the line of the token",
+            format!("users:\n- name: u\n  user:\n    token: {SECRET}\n   x: y\n"),
+        ),
         ("a tab before a token", format!("users:\n- name: u\n  user:\n\t token: {SECRET}\n")),
         ("an unclosed quote", good.replace(&format!("token: {SECRET}"), &format!("token: \"{SECRET}"))),
         ("an unknown tag", good.replace("token: ", "token: !!binary ")),
@@ -162,7 +177,8 @@ fn a_guests_document_holds_inline_data_only() {
         "insecure-skip-tls-verify: true",
     );
     let user = |user: &str| inline.replace("{token: mine}", user);
-    let exec = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: /bin/true, interactiveMode: Never}}";
+    let exec =
+        "{exec: {apiVersion: client.authentication.k8s.io/v1, command: /bin/true, interactiveMode: Never}}";
     let rows = [
         ("tokenFile", user(&format!("{{tokenFile: '{token}'}}"))),
         ("tokenFile beside a token", user(&format!("{{token: mine, tokenFile: '{token}'}}"))),
@@ -171,7 +187,10 @@ fn a_guests_document_holds_inline_data_only() {
         ("exec", user(exec)),
         ("exec beside a token", user(&exec.replace("{exec", "{token: mine, exec"))),
         ("certificate authority", peer.kubeconfig_with("{token: mine}")),
-        ("exec of another user", format!("{inline}---\n").replace("users: [", &format!("users: [{{name: v, user: {exec}}}, "))),
+        (
+            "exec of another user",
+            format!("{inline}---\n").replace("users: [", &format!("users: [{{name: v, user: {exec}}}, ")),
+        ),
         ("auth provider", user("{auth-provider: {name: gcp, config: {cmd-path: /bin/true}}}")),
     ];
     for (what, document) in rows {
@@ -179,7 +198,10 @@ fn a_guests_document_holds_inline_data_only() {
         let (outcome, trace) = run.traced();
         assert_eq!(outcome.code(), 3, "{what}: {outcome:?}");
         assert!(last_line(&outcome).starts_with("error unsupported: "), "{what}: {outcome:?}");
-        let opened = trace.lines().filter(|line| !line.contains("/tidegate\", [")).any(|line| line.contains(&token) || line.contains("/bin/true"));
+        let opened = trace
+            .lines()
+            .filter(|line| !line.contains("/tidegate\", ["))
+            .any(|line| line.contains(&token) || line.contains("/bin/true"));
         assert!(!opened, "{what}");
     }
     assert_eq!(peer.connections(), 0, "{:?}", peer.seen());
@@ -200,15 +222,23 @@ contexts: [{{name: x, context: {{cluster: c}}}}]
 current-context: x\n",
         own.url()
     );
-    let plain = Peer::start(tidegate_tests::Shown::Plain, tidegate_tests::Manner::Usual, |asked| asked.or_api(|| vec![Act::json("{}")]));
+    let plain = Peer::start(tidegate_tests::Shown::Plain, tidegate_tests::Manner::Usual, |asked| {
+        asked.or_api(|| vec![Act::json("{}")])
+    });
     let run = |via: &str| {
         let run = Run::ask(&host).flag("-A").flag_path("--service-account", &host.folder());
-        run.flag(format!("--in-cluster-address={}", host.address())).argument("--via").argument(via).argument("/x").run()
+        run.flag(format!("--in-cluster-address={}", host.address()))
+            .argument("--via")
+            .argument(via)
+            .argument("/x")
+            .run()
     };
     run(&format!("document={document}")).expect_code(0);
     run(&format!("document={}", document.replace("cluster: c}", "cluster: c, user: u}"))).expect_code(3);
     run(&format!("kubectl-proxy={}", plain.url())).expect_code(0);
-    for url in [own.url(), own.url().replace("https://", "http://user:pass@"), "file:///etc/passwd".to_owned()] {
+    for url in
+        [own.url(), own.url().replace("https://", "http://user:pass@"), "file:///etc/passwd".to_owned()]
+    {
         run(&format!("kubectl-proxy={url}")).expect_code(3);
     }
     assert!(credentials(&own).iter().all(String::is_empty), "{:?}", credentials(&own));
@@ -234,7 +264,10 @@ current-context: ours\n",
     );
     ours.write("config", &both);
     let run = |flags: &str, arguments: &[&str]| {
-        let run = Run::asking(&ours, "kube-config").flag("-A").flag_path("--kubeconfig", &ours.kubeconfig()).flags(flags);
+        let run = Run::asking(&ours, "kube-config")
+            .flag("-A")
+            .flag_path("--kubeconfig", &ours.kubeconfig())
+            .flags(flags);
         run.arguments(arguments).argument("/x").run()
     };
     run("", &["--context", "theirs"]).expect_code(0);
@@ -244,7 +277,9 @@ current-context: ours\n",
     let path = format!("kube-config={config}");
     let server = format!("--server={}", ours.url());
     for flags in ["--user=admin", "--cluster=ours", &server] {
-        for arguments in [vec!["--context", "theirs"], vec!["--via", &path], vec!["--via", &path, "--context", "theirs"]] {
+        for arguments in
+            [vec!["--context", "theirs"], vec!["--via", &path], vec!["--via", &path, "--context", "theirs"]]
+        {
             let outcome = run(flags, &arguments).expect_code(3);
             assert!(last_line(&outcome).starts_with("error unsupported: the host pinned"), "{outcome:?}");
         }
@@ -272,7 +307,14 @@ fn a_path_of_the_guests_own_must_be_granted_and_lead_where_it_says() {
     symlink("loop", granted.join("loop")).unwrap();
     symlink("/proc/self/environ", granted.join("environ")).unwrap();
     symlink("config", granted.join("inside")).unwrap();
-    rustix::fs::mknodat(rustix::fs::CWD, granted.join("fifo"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        granted.join("fifo"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .unwrap();
     let run = |path: &str| {
         let run = Run::asking(&peer, &format!("kube-config={path}")).flag_path("--allow-read", &granted);
         run.flag_path("--allow-read", &peer.folder().join("ca.crt")).argument("/x").run()
@@ -347,8 +389,10 @@ fn a_guest_that_writes_the_kubeconfig_gets_nothing_from_it() {
             let write = format!("{}={document}", config.display());
             let outcome = run.flag("--allow-run").arguments(&["--write", &write, "/x"]).run().expect_code(3);
             // Either what it writes is not read, or it cannot write at all.
-            let refused = outcome.stdout.contains("error permission-denied: ") && outcome.stdout.contains("--wasi-write");
-            let shut = outcome.stdout.contains("error guest: ") && outcome.stderr.contains("warning: --wasi-write of");
+            let refused = outcome.stdout.contains("error permission-denied: ")
+                && outcome.stdout.contains("--wasi-write");
+            let shut = outcome.stdout.contains("error guest: ")
+                && outcome.stderr.contains("warning: --wasi-write of");
             assert!(refused || shut, "{what}: {outcome:?}");
             assert!(evil.seen().is_empty(), "{what}: {:?}, {outcome:?}", evil.seen());
             assert!(!marker.exists(), "{what}: {outcome:?}");

@@ -63,7 +63,10 @@ fn a_path_that_is_none_is_refused_before_anything_is_sent() {
 fn a_media_type_that_is_none_is_refused_before_anything_is_sent() {
     for value in ["a/b\r\nX-More: yes", "a/b\nX: y", "a/b\r", "\u{7f}", "a/b\u{e9}", "\t\r\n"] {
         refused(&format!("accept {value:?}"), &["--accept", value, "/x"]);
-        refused(&format!("content type {value:?}"), &["--method", "POST", "--body", "{}", "--content-type", value, "/x"]);
+        refused(
+            &format!("content type {value:?}"),
+            &["--method", "POST", "--body", "{}", "--content-type", value, "/x"],
+        );
     }
 }
 
@@ -71,7 +74,8 @@ fn a_media_type_that_is_none_is_refused_before_anything_is_sent() {
 fn what_a_query_holds_arrives_as_its_value_and_nothing_more() {
     let peer = peer();
     let value = "a\r\nX-Evil: yes\r\n\r\nGET /secret HTTP/1.1 &b=c#d?e%20é";
-    ask(&peer, &["--query", &format!("fieldSelector={value}"), "--query", "a&b=1", "/x?first=1"]).expect_code(0);
+    ask(&peer, &["--query", &format!("fieldSelector={value}"), "--query", "a&b=1", "/x?first=1"])
+        .expect_code(0);
     let seen = peer.seen();
     let targets: Vec<&str> = seen.iter().map(|asked| asked.target.as_str()).collect();
     assert_eq!(targets.len(), 2, "{targets:?}");
@@ -79,7 +83,10 @@ fn what_a_query_holds_arrives_as_its_value_and_nothing_more() {
     assert_eq!(path, "/x");
     let pairs: Vec<&str> = query.split('&').collect();
     assert_eq!(pairs.len(), 3, "{query}");
-    assert_eq!((pairs[0], decoded(pairs[1]).as_str()), ("first=1", format!("fieldSelector={value}").as_str()));
+    assert_eq!(
+        (pairs[0], decoded(pairs[1]).as_str()),
+        ("first=1", format!("fieldSelector={value}").as_str())
+    );
     assert_eq!(decoded(pairs[2]), "a&b=1");
     assert_eq!(seen[1].header("x-evil"), None, "{}", seen[1].head);
 }
@@ -112,13 +119,22 @@ fn headers_are_the_hosts_but_for_two() {
     let peer = peer();
     let body = r#"{"metadata":{"name":"x"}}"#;
     let types = ["--accept", "application/json;as=Table", "--content-type", "application/yaml"];
-    let outcome = Run::ask(&peer).arguments(&["--method", "POST", "--body", body]).arguments(&types).argument("/x").run();
+    let outcome = Run::ask(&peer)
+        .arguments(&["--method", "POST", "--body", body])
+        .arguments(&types)
+        .argument("/x")
+        .run();
     outcome.expect_code(0);
     let asked = peer.seen().pop().unwrap();
     let mut names: Vec<String> =
         asked.head.lines().skip(1).filter_map(|line| Some(line.split_once(':')?.0.to_lowercase())).collect();
     names.sort();
-    assert_eq!(names, ["accept", "authorization", "content-length", "content-type", "host", "user-agent"], "{}", asked.head);
+    assert_eq!(
+        names,
+        ["accept", "authorization", "content-length", "content-type", "host", "user-agent"],
+        "{}",
+        asked.head
+    );
     assert_eq!(asked.header("accept"), Some("application/json;as=Table"));
     assert_eq!(asked.header("content-type"), Some("application/yaml"));
     assert_eq!(asked.header("host"), Some(peer.address().as_str()));
@@ -142,11 +158,14 @@ fn a_servers_own_prefix_is_kept() {
         "/kubernetes/global/api" => vec![Act::json(r#"{"kind":"APIVersions"}"#)],
         _ => vec![Act::json("{}")],
     });
-    let config = peer.kubeconfig_with("{token: x}").replace(&peer.url(), &format!("{}/kubernetes/global/", peer.url()));
+    let config = peer
+        .kubeconfig_with("{token: x}")
+        .replace(&peer.url(), &format!("{}/kubernetes/global/", peer.url()));
     peer.write("config", &config);
     ask(&peer, &["/api/v1/pods?limit=1"]).expect_code(0);
     ask(&peer, &["/../../metrics"]).expect_code(3);
     let targets: Vec<String> = peer.seen().into_iter().map(|asked| asked.target).collect();
-    let prefixed = ["/kubernetes/global/api", "/kubernetes/global/api/v1/pods?limit=1", "/kubernetes/global/api"];
+    let prefixed =
+        ["/kubernetes/global/api", "/kubernetes/global/api/v1/pods?limit=1", "/kubernetes/global/api"];
     assert_eq!(targets, prefixed);
 }

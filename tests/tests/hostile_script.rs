@@ -70,7 +70,11 @@ fn a_component_that_is_cut_short_or_damaged_does_not_start() {
     let whole = std::fs::read(guest("spin")).unwrap();
     let length = whole.len();
     for kept in [9, 100, length / 4, length / 2, length - 1_000, length - 1] {
-        refused(&format!("{kept} of {length} bytes"), &scripts.write(&whole[..kept]), "is not a valid component");
+        refused(
+            &format!("{kept} of {length} bytes"),
+            &scripts.write(&whole[..kept]),
+            "is not a valid component",
+        );
     }
     let mut damaged = whole;
     damaged[length / 3..][..64].fill(0xff);
@@ -82,8 +86,16 @@ fn a_component_that_wants_what_is_not_offered_says_what() {
     let scripts = Scripts::new();
     let whole = std::fs::read(guest("ask")).unwrap();
     for (have, want, expected) in [
-        ("tidegate:host/detect@0.1.0", "tidegate:host/detach@0.1.0", "imports what tidegate does not offer: tidegate:host/detach@0.1.0"),
-        ("tidegate:host/detect@0.1.0", "evilgate:host/detect@0.1.0", "imports what tidegate does not offer: evilgate:host/detect@0.1.0"),
+        (
+            "tidegate:host/detect@0.1.0",
+            "tidegate:host/detach@0.1.0",
+            "imports what tidegate does not offer: tidegate:host/detach@0.1.0",
+        ),
+        (
+            "tidegate:host/detect@0.1.0",
+            "evilgate:host/detect@0.1.0",
+            "imports what tidegate does not offer: evilgate:host/detect@0.1.0",
+        ),
         ("tidegate:host/detect@0.1.0", "tidegate:host/detect@0.9.0", "tidegate:host/detect@0.9.0"),
         ("auto-detect-client", "auto-detect-knight", "was built for another version of tidegate"),
     ] {
@@ -95,8 +107,12 @@ fn a_component_that_wants_what_is_not_offered_says_what() {
 fn replaced(bytes: &[u8], have: &str, want: &str) -> Vec<u8> {
     assert_eq!(have.len(), want.len());
     let mut bytes = bytes.to_vec();
-    let places: Vec<usize> =
-        bytes.windows(have.len()).enumerate().filter(|(_, window)| *window == have.as_bytes()).map(|(at, _)| at).collect();
+    let places: Vec<usize> = bytes
+        .windows(have.len())
+        .enumerate()
+        .filter(|(_, window)| *window == have.as_bytes())
+        .map(|(at, _)| at)
+        .collect();
     assert!(!places.is_empty(), "no {have}");
     for at in places {
         bytes[at..][..want.len()].copy_from_slice(want.as_bytes());
@@ -125,10 +141,13 @@ fn machine_code_that_is_given_as_a_script_is_refused() {
 fn what_is_no_file_does_not_start_and_does_not_wait() {
     let scripts = Scripts::new();
     let fifo = scripts.path("fifo.wasm");
-    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+        .unwrap();
     let loops = scripts.path("loop.wasm");
     std::os::unix::fs::symlink("loop.wasm", &loops).unwrap();
-    for path in [scripts.path("nothing.wasm"), scripts.folder.path().to_path_buf(), fifo, loops, "/dev/zero".into()] {
+    for path in
+        [scripts.path("nothing.wasm"), scripts.folder.path().to_path_buf(), fifo, loops, "/dev/zero".into()]
+    {
         refused(&path.display().to_string(), &path, "there is no script at");
     }
 }
@@ -139,13 +158,15 @@ fn a_hostile_file_name_stays_a_name() {
     let scripts = Scripts::new();
     let path = scripts.path("\u{1b}[31mred\r\nX-Evil: yes.wasm");
     std::fs::copy(guest("spin"), &path).unwrap();
-    let outcome = Run::guest(path.to_str().unwrap()).flag("--no-cache").arguments(&["exit", "7"]).run().expect_code(7);
+    let outcome =
+        Run::guest(path.to_str().unwrap()).flag("--no-cache").arguments(&["exit", "7"]).run().expect_code(7);
     assert!(!outcome.stderr.contains('\u{1b}') && !outcome.stderr.contains('\r'), "{outcome:?}");
     std::fs::write(&path, b"text").unwrap();
     let outcome = run(&path).expect_code(125);
     assert!(!outcome.stderr.contains('\u{1b}') && !outcome.stderr.contains('\r'), "{outcome:?}");
 
-    let peer = tidegate_tests::Peer::answering(|asked| asked.or_api(|| vec![tidegate_tests::Act::json("{}")]));
+    let peer =
+        tidegate_tests::Peer::answering(|asked| asked.or_api(|| vec![tidegate_tests::Act::json("{}")]));
     std::fs::copy(guest("ask"), &path).unwrap();
     let run = Run::guest(path.to_str().unwrap()).flag("-A").flag_path("--kubeconfig", &peer.kubeconfig());
     run.arguments(&["--via", "kube-config", "/x"]).run().expect_code(0);

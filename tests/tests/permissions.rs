@@ -64,7 +64,8 @@ fn withhold(run: Run, grants: &[String], withheld: usize, expected: &str, untouc
     assert!(outcome.stderr.contains(expected), "expected: {expected}\nfound: {}", outcome.stderr);
     assert!(outcome.stderr.contains(&grants[withheld]), "no {} in: {}", grants[withheld], outcome.stderr);
     for thing in untouched {
-        let touched: Vec<&str> = trace.lines().filter(|line| line.contains(thing) && !is_ours(line)).collect();
+        let touched: Vec<&str> =
+            trace.lines().filter(|line| line.contains(thing) && !is_ours(line)).collect();
         assert!(touched.is_empty(), "{thing} was touched: {touched:#?}");
     }
 }
@@ -97,14 +98,18 @@ fn in_cluster() {
         place.run("InCluster"),
         &grants,
         0,
-        &format!("- InCluster PermissionDenied: read access to \"{account}\", run again with --allow-read={account}"),
+        &format!(
+            "- InCluster PermissionDenied: read access to \"{account}\", run again with --allow-read={account}"
+        ),
         &[&token, &account, &connection],
     );
     withhold(
         place.run("InCluster"),
         &grants,
         1,
-        &format!("- InCluster PermissionDenied: network access to \"{address}\", run again with --allow-net={address}"),
+        &format!(
+            "- InCluster PermissionDenied: network access to \"{address}\", run again with --allow-net={address}"
+        ),
         &[&connection],
     );
 }
@@ -143,7 +148,10 @@ fn kube_config() {
 #[test]
 fn a_round_names_all_that_it_lacks_at_once() {
     let place = Place::new();
-    let run = place.run("KubeConfig").flag("--allow-env=KUBECONFIG,HOME").flag_path("--allow-read", &place.config());
+    let run = place
+        .run("KubeConfig")
+        .flag("--allow-env=KUBECONFIG,HOME")
+        .flag_path("--allow-read", &place.config());
     let outcome = run.run().expect_code(126);
     let ca = place.server.service_account.join("ca.crt");
     for flag in [
@@ -160,8 +168,9 @@ fn kubectl_proxy() {
     let place = Place::new();
     let address = place.server.kubectl_proxy().address();
     let grants = [format!("--allow-net={address}")];
-    let expected =
-        format!("- KubectlProxy PermissionDenied: network access to \"{address}\", run again with --allow-net={address}");
+    let expected = format!(
+        "- KubectlProxy PermissionDenied: network access to \"{address}\", run again with --allow-net={address}"
+    );
     let connection = format!("htons({})", address.rsplit(':').next().unwrap());
     withhold(place.run("KubectlProxy"), &grants, 0, &expected, &[&connection]);
 }
@@ -170,7 +179,8 @@ fn kubectl_proxy() {
 fn kubectl_raw() {
     let place = Place::new();
     let grants = ["--allow-run=kubectl".to_owned()];
-    let expected = "- KubectlRaw PermissionDenied: access to run \"kubectl\", run again with --allow-run=kubectl";
+    let expected =
+        "- KubectlRaw PermissionDenied: access to run \"kubectl\", run again with --allow-run=kubectl";
     withhold(place.run("KubectlRaw"), &grants, 0, expected, &["kubectl\"", "execve("]);
 }
 

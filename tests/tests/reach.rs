@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tidegate_tests::{Act, Manner, Outcome, Peer, Run, Shown, TOKEN};
 
+/// What a row adds to its run.
+type With<'a> = dyn Fn(Run) -> Run + 'a;
+
 fn plain_peer() -> Peer {
     Peer::start(Shown::Plain, Manner::Usual, |asked| asked.or_api(|| vec![Act::json("{}")]))
 }
@@ -21,7 +24,8 @@ fn probe() -> Run {
 #[track_caller]
 fn expect_got(outcome: &Outcome, got: &[&str]) {
     let lines = outcome.stdout.lines().filter_map(|line| line.strip_prefix("got "));
-    let found: Vec<&str> = lines.map(|line| line.rsplit_once(": ").map_or(line, |(attempt, _)| attempt)).collect();
+    let found: Vec<&str> =
+        lines.map(|line| line.rsplit_once(": ").map_or(line, |(attempt, _)| attempt)).collect();
     assert_eq!(found, got, "{outcome:?}");
     assert_eq!(outcome.code(), i32::from(!got.is_empty()), "{outcome:?}");
     assert!(!outcome.everything().contains(TOKEN), "{outcome:?}");
@@ -58,20 +62,35 @@ impl Files {
 #[test]
 fn with_all_that_the_host_may_do_the_guest_itself_gets_nothing() {
     let (peer, files) = (plain_peer(), Files::new());
-    let mut attempts: Vec<String> = ["preopens", "envs", "env:HOME", "env:PATH", "env:SECRET", "list:/", "list:.", "read:/etc/passwd"]
-        .map(str::to_owned)
-        .into();
-    attempts.extend([files.attempt("read", "granted/file"), files.attempt("write", "granted/new"), files.attempt("list", "granted")]);
+    let mut attempts: Vec<String> =
+        ["preopens", "envs", "env:HOME", "env:PATH", "env:SECRET", "list:/", "list:.", "read:/etc/passwd"]
+            .map(str::to_owned)
+            .into();
+    attempts.extend([
+        files.attempt("read", "granted/file"),
+        files.attempt("write", "granted/new"),
+        files.attempt("list", "granted"),
+    ]);
     attempts.extend(["token", "config"].map(|name| format!("read:{}", peer.folder().join(name).display())));
     attempts.extend(["tcp", "udp"].map(|way| format!("{way}:{}", peer.address())));
-    attempts.extend(["lookup:localhost", "lookup:example.org", "listen:127.0.0.1:0", "listen:0.0.0.0:0"].map(str::to_owned));
+    attempts.extend(
+        ["lookup:localhost", "lookup:example.org", "listen:127.0.0.1:0", "listen:0.0.0.0:0"]
+            .map(str::to_owned),
+    );
     let all = |run: Run| {
-        let run = run.flag("-A").flag_path("--kubeconfig", &peer.kubeconfig()).flag_path("--service-account", &peer.folder());
+        let run = run
+            .flag("-A")
+            .flag_path("--kubeconfig", &peer.kubeconfig())
+            .flag_path("--service-account", &peer.folder());
         run.flags("--allow-net --allow-read --allow-write --allow-env --allow-run").variable("SECRET", TOKEN)
     };
     let (outcome, trace) = attempts.iter().fold(all(probe()), Run::argument).traced();
     expect_got(&outcome, &[]);
-    assert_eq!(outcome.stdout.lines().filter(|line| line.starts_with("nothing ")).count(), attempts.len(), "{outcome:?}");
+    assert_eq!(
+        outcome.stdout.lines().filter(|line| line.starts_with("nothing ")).count(),
+        attempts.len(),
+        "{outcome:?}"
+    );
     assert_eq!(outcome.stderr, "");
     let own = |line: &&str| !line.contains("/tidegate\", [");
     for touched in ["/etc/passwd", "granted", "/token", "connect(", "/etc/hosts", "resolv.conf"] {
@@ -127,11 +146,14 @@ fn a_folder_with_something_denied_in_it_or_above_it_is_refused() {
             assert!(outcome.stderr.contains(&format!("warning: {wasi} of")), "{flag}={denied}: {outcome:?}");
         }
     }
-    let run = probe().flag_path("--wasi-write", &files.at("granted")).flag_path("--deny-write", &files.at("granted/sub"));
+    let run = probe()
+        .flag_path("--wasi-write", &files.at("granted"))
+        .flag_path("--deny-write", &files.at("granted/sub"));
     let outcome = run.argument(files.attempt("write", "granted/sub/file")).run();
     expect_got(&outcome, &[]);
     assert!(outcome.stderr.contains("warning: --wasi-write of"), "{outcome:?}");
-    let elsewhere = probe().flag_path("--wasi-read", &files.at("granted")).flag_path("--deny-read", &files.at("outside"));
+    let elsewhere =
+        probe().flag_path("--wasi-read", &files.at("granted")).flag_path("--deny-read", &files.at("outside"));
     let attempt = files.attempt("read", "granted/file");
     expect_got(&elsewhere.argument(&attempt).run(), &[&attempt]);
 }
@@ -142,12 +164,17 @@ fn credentials_and_tidegates_own_files_are_out_of_reach() {
     let peer = Peer::answering(|_| Vec::new());
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);
-    for folder in ["named", "home/.kube", "account", "variable", "cache/tidegate", "own-cache", "config/tidegate"] {
+    for folder in
+        ["named", "home/.kube", "account", "variable", "cache/tidegate", "own-cache", "config/tidegate"]
+    {
         std::fs::create_dir_all(at(folder)).unwrap();
     }
     let write = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();
     write("named/token", TOKEN);
-    write("home/.kube/config", &peer.kubeconfig_with(&format!("{{tokenFile: '{}'}}", at("named/token").display())));
+    write(
+        "home/.kube/config",
+        &peer.kubeconfig_with(&format!("{{tokenFile: '{}'}}", at("named/token").display())),
+    );
     std::fs::copy(at("home/.kube/config"), at("variable/config")).unwrap();
     write("account/token", TOKEN);
     write("account/ca.crt", "");
@@ -158,16 +185,24 @@ fn credentials_and_tidegates_own_files_are_out_of_reach() {
     symlink(at("account"), at("link/account")).unwrap();
 
     let nothing = |run: Run| run;
-    let rows: [(&str, &str, &dyn Fn(Run) -> Run); 9] = [
+    let rows: [(&str, &str, &With); 9] = [
         ("a kubeconfig of HOME", "home/.kube/config", &nothing),
         ("what it names", "named/token", &nothing),
-        ("a kubeconfig of KUBECONFIG", "variable/config", &|run| run.variable("KUBECONFIG", at("variable/config"))),
-        ("what that names", "named/token", &|run| run.variable("KUBECONFIG", at("variable/config")).variable("HOME", "/nowhere")),
-        ("a kubeconfig of --kubeconfig", "variable/config", &|run| run.flag_path("--kubeconfig", &at("variable/config"))),
+        ("a kubeconfig of KUBECONFIG", "variable/config", &|run| {
+            run.variable("KUBECONFIG", at("variable/config"))
+        }),
+        ("what that names", "named/token", &|run| {
+            run.variable("KUBECONFIG", at("variable/config")).variable("HOME", "/nowhere")
+        }),
+        ("a kubeconfig of --kubeconfig", "variable/config", &|run| {
+            run.flag_path("--kubeconfig", &at("variable/config"))
+        }),
         ("a service account", "account/token", &|run| run.flag_path("--service-account", &at("account"))),
         ("the user's cache", "cache/tidegate/entry", &|run| run.variable("XDG_CACHE_HOME", at("cache"))),
         ("the chosen cache", "own-cache/entry", &|run| run.flag_path("--cache", &at("own-cache"))),
-        ("the configuration", "config/tidegate/tidegate.yaml", &|run| run.variable("XDG_CONFIG_HOME", at("config"))),
+        ("the configuration", "config/tidegate/tidegate.yaml", &|run| {
+            run.variable("XDG_CONFIG_HOME", at("config"))
+        }),
     ];
     std::fs::set_permissions(at("own-cache"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     for (what, file, with) in rows {
@@ -176,15 +211,23 @@ fn credentials_and_tidegates_own_files_are_out_of_reach() {
         for wasi in [Path::new("/"), place.path(), folder, &file] {
             for flag in ["--wasi-read", "--wasi-write"] {
                 let run = with(probe().flag("-A").variable("HOME", at("home"))).flag_path(flag, wasi);
-                let outcome = run.argument(format!("read:{}", file.display())).argument("read:/proc/self/environ").run();
+                let outcome = run
+                    .argument(format!("read:{}", file.display()))
+                    .argument("read:/proc/self/environ")
+                    .run();
                 expect_got(&outcome, &[]);
-                assert!(outcome.stderr.contains(&format!("warning: {flag} of")), "{what}, {flag}={}: {outcome:?}", wasi.display());
+                assert!(
+                    outcome.stderr.contains(&format!("warning: {flag} of")),
+                    "{what}, {flag}={}: {outcome:?}",
+                    wasi.display()
+                );
             }
         }
     }
     let run = probe().flag_path("--service-account", &at("account")).flag_path("--wasi-read", &at("link"));
     expect_got(&run.argument(format!("read:{}", at("link/account/token").display())).run(), &[]);
-    let run = probe().flag_path("--service-account", &at("account")).flag_path("--wasi-read", &at("link/account"));
+    let run =
+        probe().flag_path("--service-account", &at("account")).flag_path("--wasi-read", &at("link/account"));
     expect_got(&run.argument(format!("read:{}", at("link/account/token").display())).run(), &[]);
 }
 
@@ -192,8 +235,15 @@ fn credentials_and_tidegates_own_files_are_out_of_reach() {
 fn without_a_value_wasi_read_still_reaches_no_credential() {
     let peer = Peer::answering(|_| Vec::new());
     let run = probe().flags("-A --wasi-read --wasi-write").flag_path("--kubeconfig", &peer.kubeconfig());
-    let attempts = [peer.folder().join("token"), peer.kubeconfig(), "/proc/self/mem".into(), "/proc/self/fd/0".into(), "/dev/mem".into()];
-    let outcome = attempts.iter().fold(run, |run, path| run.argument(format!("read:{}", path.display()))).run();
+    let attempts = [
+        peer.folder().join("token"),
+        peer.kubeconfig(),
+        "/proc/self/mem".into(),
+        "/proc/self/fd/0".into(),
+        "/dev/mem".into(),
+    ];
+    let outcome =
+        attempts.iter().fold(run, |run, path| run.argument(format!("read:{}", path.display()))).run();
     expect_got(&outcome, &[]);
     assert!(outcome.stderr.contains("warning: --wasi-read of"), "{outcome:?}");
 }
@@ -201,7 +251,12 @@ fn without_a_value_wasi_read_still_reaches_no_credential() {
 #[test]
 fn variables_are_those_that_are_named() {
     let run = |flags: &str| {
-        let run = probe().flags("-A").flags(flags).variable("APP_A", "1").variable("APP_B", "2").variable("OTHER", "3");
+        let run = probe()
+            .flags("-A")
+            .flags(flags)
+            .variable("APP_A", "1")
+            .variable("APP_B", "2")
+            .variable("OTHER", "3");
         run.arguments(&["env:APP_A", "env:APP_B", "env:OTHER", "env:HOME", "env:PATH"]).run()
     };
     expect_got(&run("--wasi-env=APP_A"), &["env:APP_A"]);
@@ -218,7 +273,12 @@ fn sockets_go_where_they_were_granted_and_nowhere_else() {
     let to_ours = format!("tcp:{}", ours.address());
     let to_other = format!("tcp:{}", other.address());
     let run = |flags: &str| {
-        let run = probe().flag("-A").flags(flags).arguments(&[&to_ours, &to_other, "lookup:localhost", "listen:127.0.0.1:0"]);
+        let run = probe().flag("-A").flags(flags).arguments(&[
+            &to_ours,
+            &to_other,
+            "lookup:localhost",
+            "listen:127.0.0.1:0",
+        ]);
         run.argument(format!("tcp:[::ffff:127.0.0.1]:{}", port(&other))).run()
     };
     let (a, b) = (ours.address(), other.address());
@@ -230,7 +290,9 @@ fn sockets_go_where_they_were_granted_and_nowhere_else() {
     expect_got(&run(&format!("--wasi-net=localhost:{}", port(&ours))), &["lookup:localhost"]);
     assert_eq!(other.connections(), 0, "{:?}", other.seen());
 
-    let http = |flags: &str, to: &Peer| Run::guest("probe-wasi-http").flag("-A").flags(flags).argument(to.address()).run();
+    let http = |flags: &str, to: &Peer| {
+        Run::guest("probe-wasi-http").flag("-A").flags(flags).argument(to.address()).run()
+    };
     assert_eq!(http(&format!("--wasi-net={a}"), &ours).expect_code(1).stdout.trim(), "got 200");
     for flags in ["", &format!("--wasi-net={a}"), &format!("--wasi-net --deny-net={b}")] {
         assert!(http(flags, &other).expect_code(0).stdout.starts_with("nothing: "), "{flags}");
@@ -244,8 +306,9 @@ fn sockets_go_where_they_were_granted_and_nowhere_else() {
 fn the_servers_of_transports_are_out_of_reach() {
     let peer = plain_peer();
     let localhost = peer.address().replace("127.0.0.1", "localhost");
-    let config = peer.write("other", &peer.kubeconfig_with("{token: x}").replace(&peer.address(), &localhost));
-    let rows: [(&str, &dyn Fn(Run) -> Run); 6] = [
+    let config =
+        peer.write("other", &peer.kubeconfig_with("{token: x}").replace(&peer.address(), &localhost));
+    let rows: [(&str, &With); 6] = [
         ("of --kubeconfig", &|run| run.flag_path("--kubeconfig", &peer.kubeconfig())),
         ("of KUBECONFIG", &|run| run.variable("KUBECONFIG", peer.kubeconfig())),
         ("by its other name", &|run| run.flag_path("--kubeconfig", &config)),
@@ -254,13 +317,18 @@ fn the_servers_of_transports_are_out_of_reach() {
         ("of --kubectl-proxy", &|run| run.flag(format!("--kubectl-proxy={}", peer.url()))),
     ];
     for (what, with) in rows {
-        for wasi in ["--wasi-net", "--wasi-net=127.0.0.0/8,localhost", &format!("--wasi-net={}", peer.address())] {
+        for wasi in
+            ["--wasi-net", "--wasi-net=127.0.0.0/8,localhost", &format!("--wasi-net={}", peer.address())]
+        {
             println!("{what}, {wasi}");
             let run = with(probe().flag("-A").flag(wasi));
-            let outcome = run.arguments(&[&format!("tcp:{}", peer.address()), &format!("udp:{}", peer.address())]).run();
+            let outcome = run
+                .arguments(&[&format!("tcp:{}", peer.address()), &format!("udp:{}", peer.address())])
+                .run();
             expect_got(&outcome, &[]);
             for authority in [peer.address(), localhost.clone()] {
-                let outcome = with(Run::guest("probe-wasi-http").flag("-A").flag(wasi)).argument(authority).run();
+                let outcome =
+                    with(Run::guest("probe-wasi-http").flag("-A").flag(wasi)).argument(authority).run();
                 assert!(outcome.stdout.starts_with("nothing: "), "{what}, {wasi}: {outcome:?}");
             }
         }

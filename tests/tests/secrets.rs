@@ -20,7 +20,11 @@ fn secrets() -> Vec<String> {
     let basic = format!("somebody:{PASSWORD}");
     let mut secrets = vec![TOKEN.to_owned(), PASSWORD.to_owned(), format!("Bearer {TOKEN}")];
     for secret in [TOKEN, PASSWORD, &basic] {
-        secrets.extend([BASE64_STANDARD.encode(secret), BASE64_STANDARD_NO_PAD.encode(secret), BASE64_URL_SAFE.encode(secret)]);
+        secrets.extend([
+            BASE64_STANDARD.encode(secret),
+            BASE64_STANDARD_NO_PAD.encode(secret),
+            BASE64_URL_SAFE.encode(secret),
+        ]);
         secrets.push(secret.bytes().map(|byte| format!("{byte:02x}")).collect());
         // Half of it is too much as well.
         secrets.push(secret[secret.len() / 2..].to_owned());
@@ -44,11 +48,21 @@ fn needle(text: &str) -> String {
 fn peer() -> Peer {
     Peer::answering(|asked| {
         asked.or_api(|| match asked.target.as_str() {
-            "/api/v1/pods" => vec![Act::json(&format!("{{\"kind\":\"PodList\",\"items\":[\"{MARKER}\"]}}\n"))],
-            target if target.contains("watch=true") => {
-                vec![Act::chunked_head(), Act::chunk("{\"type\":\"ADDED\",\"object\":{}}\n"), Act::say("0\r\n\r\n")]
+            "/api/v1/pods" => {
+                vec![Act::json(&format!("{{\"kind\":\"PodList\",\"items\":[\"{MARKER}\"]}}\n"))]
             }
-            _ => vec![Act::respond("404 Not Found", "application/json", r#"{"kind":"Status","message":"no such thing","reason":"NotFound","code":404}"#)],
+            target if target.contains("watch=true") => {
+                vec![
+                    Act::chunked_head(),
+                    Act::chunk("{\"type\":\"ADDED\",\"object\":{}}\n"),
+                    Act::say("0\r\n\r\n"),
+                ]
+            }
+            _ => vec![Act::respond(
+                "404 Not Found",
+                "application/json",
+                r#"{"kind":"Status","message":"no such thing","reason":"NotFound","code":404}"#,
+            )],
         })
     })
 }
@@ -63,7 +77,9 @@ fn kubectl_for(peer: &Peer) -> Command {
 type Way<'a> = (&'static str, Box<dyn Fn(Run) -> Run + 'a>);
 
 fn ways<'a>(peer: &'a Peer, proxy: &'a KubectlProxy) -> Vec<Way<'a>> {
-    let base = |run: Run, name: &str| run.flag("-A").flag(format!("--transports={name}")).variable("KUBECONFIG", peer.kubeconfig());
+    let base = |run: Run, name: &str| {
+        run.flag("-A").flag(format!("--transports={name}")).variable("KUBECONFIG", peer.kubeconfig())
+    };
     let kubeconfig = move |user: String| {
         move |run: Run| {
             peer.write("config", &peer.kubeconfig_with(&user));
@@ -85,7 +101,10 @@ fn ways<'a>(peer: &'a Peer, proxy: &'a KubectlProxy) -> Vec<Way<'a>> {
         ("KubeConfig", Box::new(inline)),
         ("KubeConfig with a token file", Box::new(file)),
         ("KubeConfig with a password", Box::new(basic)),
-        ("KubectlProxy", Box::new(move |run| base(run, "KubectlProxy").flag(format!("--kubectl-proxy={}", proxy.url())))),
+        (
+            "KubectlProxy",
+            Box::new(move |run| base(run, "KubectlProxy").flag(format!("--kubectl-proxy={}", proxy.url()))),
+        ),
         (
             "KubectlRaw",
             Box::new(move |run| {
@@ -116,8 +135,12 @@ fn a_guests_memory_holds_none() {
         assert!(found.is_empty(), "{what}: {found:?}");
         expect_no_secret(what, &outcome);
     }
-    let sent: Vec<_> = peer.seen().iter().filter_map(|asked| asked.header("authorization").map(str::to_owned)).collect();
-    for expected in [format!("Bearer {TOKEN}"), format!("Basic {}", BASE64_STANDARD.encode(format!("somebody:{PASSWORD}")))] {
+    let sent: Vec<_> =
+        peer.seen().iter().filter_map(|asked| asked.header("authorization").map(str::to_owned)).collect();
+    for expected in [
+        format!("Bearer {TOKEN}"),
+        format!("Basic {}", BASE64_STANDARD.encode(format!("somebody:{PASSWORD}"))),
+    ] {
         assert!(sent.contains(&expected), "{expected} was never sent, so this test proves nothing: {sent:?}");
     }
 }
@@ -131,19 +154,31 @@ fn verbose_shows_requests_and_command_lines_and_no_credential() {
         let outcome = run.arguments(&["--query", "limit=5", "/api/v1/pods", "/api/v1/nothing"]).run();
         assert_eq!(outcome.code(), 3, "{what}: {outcome:?}");
         for line in ["GET /api 200 ", "GET /api/v1/pods?limit=5 404 ", "GET /api/v1/nothing?limit=5 404 "] {
-            assert!(outcome.stderr.lines().any(|shown| shown.starts_with(line)), "{what}: no {line:?} in {}", outcome.stderr);
+            assert!(
+                outcome.stderr.lines().any(|shown| shown.starts_with(line)),
+                "{what}: no {line:?} in {}",
+                outcome.stderr
+            );
         }
         if what == "KubectlRaw" {
             let start = format!("$ {} ", kubectl().display());
             let lines: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with(&start)).collect();
             assert_eq!(lines.len(), 3, "{}", outcome.stderr);
-            assert!(lines[1].contains(" get ") && lines[1].contains("--raw=/api/v1/pods?limit=5"), "{}", lines[1]);
+            assert!(
+                lines[1].contains(" get ") && lines[1].contains("--raw=/api/v1/pods?limit=5"),
+                "{}",
+                lines[1]
+            );
         }
         expect_no_secret(what, &outcome);
         let quiet = way(Run::guest("ask")).arguments(&["/api/v1/pods"]).run().expect_code(0);
         assert!(!quiet.stderr.contains("GET /api"), "{what} is verbose unasked: {}", quiet.stderr);
     }
-    let posted = Run::ask(&peer).flag("-v").arguments(&["--method", "POST", "--body", "{}", "/api/v1/pods"]).run().expect_code(0);
+    let posted = Run::ask(&peer)
+        .flag("-v")
+        .arguments(&["--method", "POST", "--body", "{}", "/api/v1/pods"])
+        .run()
+        .expect_code(0);
     assert!(posted.stderr.contains("POST /api/v1/pods 200 "), "{posted:?}");
 }
 
@@ -151,7 +186,8 @@ fn verbose_shows_requests_and_command_lines_and_no_credential() {
 #[test]
 fn verbose_shows_requests_that_failed() {
     let peer = Peer::answering(|asked| asked.or_api(|| vec![Act::Hang]));
-    let outcome = Run::ask(&peer).flag("--verbose").arguments(&["--deadline", "300", "/x"]).run().expect_code(3);
+    let outcome =
+        Run::ask(&peer).flag("--verbose").arguments(&["--deadline", "300", "/x"]).run().expect_code(3);
     assert!(outcome.stderr.lines().any(|line| line.starts_with("GET /x failed ")), "{outcome:?}");
     expect_no_secret("a timeout", &outcome);
 }
@@ -163,7 +199,9 @@ fn failing(acts: Vec<Act>) -> Peer {
 /// Every way of failing that a server has, over every transport: the guest fails, doctor tells why, and neither says the credential.
 #[test]
 fn no_failure_of_a_server_shows_one() {
-    let status = |code: &str| vec![Act::respond(code, "application/json", r#"{"kind":"Status","message":"no","code":401}"#)];
+    let status = |code: &str| {
+        vec![Act::respond(code, "application/json", r#"{"kind":"Status","message":"no","code":401}"#)]
+    };
     let redirect = "HTTP/1.1 302 Found\r\nLocation: https://login.example/\r\nContent-Length: 0\r\n\r\n";
     let peers = [
         ("another authority", Peer::start(Shown::OtherAuthority, Manner::Usual, |_| Vec::new())),
@@ -183,8 +221,12 @@ fn no_failure_of_a_server_shows_one() {
     for (what, peer) in &peers {
         let fails = |way: &str, run: Run| {
             let run = run.flags("-A -v --probe-deadline=1s").flag(format!("--transports={way}"));
-            let run = run.flag_path("--service-account", &peer.folder()).flag(format!("--in-cluster-address={}", peer.address()));
-            run.flag_path("--kubectl", &kubectl()).variable("KUBECONFIG", peer.kubeconfig()).deadline(Duration::from_secs(30))
+            let run = run
+                .flag_path("--service-account", &peer.folder())
+                .flag(format!("--in-cluster-address={}", peer.address()));
+            run.flag_path("--kubectl", &kubectl())
+                .variable("KUBECONFIG", peer.kubeconfig())
+                .deadline(Duration::from_secs(30))
         };
         for way in ["InCluster", "KubeConfig", "KubectlRaw"] {
             let outcome = fails(way, Run::guest("ask")).argument("/x").run();
@@ -218,10 +260,29 @@ fn no_broken_configuration_shows_one() {
         ("two ways", user("{token: TOKEN, username: TOKEN, password: TOKEN}")),
         ("base64", user("{client-certificate-data: TOKEN, client-key-data: TOKEN}")),
         ("a certificate", user(&format!("{{client-certificate-data: \"{pem}\", client-key-data: TOKEN}}"))),
-        ("PEM that is none", user(&format!("{{client-certificate-data: {0}, client-key-data: {0}}}", BASE64_STANDARD.encode(TOKEN)))),
-        ("an exec plugin", user("{exec: {apiVersion: client.authentication.k8s.io/v1, command: TOKEN, args: [TOKEN], env: [{name: A, value: TOKEN}]}}")),
-        ("a provider", user("{auth-provider: {name: oidc, config: {id-token: TOKEN, refresh-token: TOKEN, client-secret: TOKEN}}}")),
-        ("a proxy", good.replace("{server:", &format!("{{proxy-url: 'http://u:{TOKEN}@127.0.0.1:1', server:"))),
+        (
+            "PEM that is none",
+            user(&format!(
+                "{{client-certificate-data: {0}, client-key-data: {0}}}",
+                BASE64_STANDARD.encode(TOKEN)
+            )),
+        ),
+        (
+            "an exec plugin",
+            user(
+                "{exec: {apiVersion: client.authentication.k8s.io/v1, command: TOKEN, args: [TOKEN], env: [{name: A, value: TOKEN}]}}",
+            ),
+        ),
+        (
+            "a provider",
+            user(
+                "{auth-provider: {name: oidc, config: {id-token: TOKEN, refresh-token: TOKEN, client-secret: TOKEN}}}",
+            ),
+        ),
+        (
+            "a proxy",
+            good.replace("{server:", &format!("{{proxy-url: 'http://u:{TOKEN}@127.0.0.1:1', server:")),
+        ),
         ("a server with a user", good.replace("https://", &format!("https://u:{TOKEN}@"))),
         ("a server that is no URL", good.replace("https://", &format!("{TOKEN}://"))),
         ("a server with a query", good.replace(&peer.url(), &format!("{}/?token={TOKEN}", peer.url()))),
@@ -236,15 +297,28 @@ fn no_broken_configuration_shows_one() {
             expect_no_secret(what, &outcome);
         }
         // A guest's own document is its own, but its words go through the same parser into the host's log.
-        let outcome = Run::asking(&peer, &format!("document={text}")).flag("-v").argument("/x").run().expect_code(3);
+        let outcome =
+            Run::asking(&peer, &format!("document={text}")).flag("-v").argument("/x").run().expect_code(3);
         expect_no_secret(what, &outcome);
     }
-    for (what, token) in [("lines", format!("{TOKEN}\n{TOKEN}\n")), ("bytes", format!("{TOKEN}\u{0}{TOKEN}")), ("spaces", " \n".to_owned())] {
+    for (what, token) in [
+        ("lines", format!("{TOKEN}\n{TOKEN}\n")),
+        ("bytes", format!("{TOKEN}\u{0}{TOKEN}")),
+        ("spaces", " \n".to_owned()),
+    ] {
         peer.write("token", &token);
-        peer.write("config", &peer.kubeconfig_with(&format!("{{tokenFile: '{}'}}", peer.folder().join("token").display())));
+        peer.write(
+            "config",
+            &peer.kubeconfig_with(&format!("{{tokenFile: '{}'}}", peer.folder().join("token").display())),
+        );
         for way in ["InCluster", "KubeConfig"] {
-            let run = Run::guest("ask").flags("-A -v").flag(format!("--transports={way}")).variable("KUBECONFIG", peer.kubeconfig());
-            let run = run.flag_path("--service-account", &peer.folder()).flag(format!("--in-cluster-address={}", peer.address()));
+            let run = Run::guest("ask")
+                .flags("-A -v")
+                .flag(format!("--transports={way}"))
+                .variable("KUBECONFIG", peer.kubeconfig());
+            let run = run
+                .flag_path("--service-account", &peer.folder())
+                .flag(format!("--in-cluster-address={}", peer.address()));
             let outcome = run.argument("/x").run().expect_code(3);
             expect_no_secret(&format!("a token file with {what}, {way}"), &outcome);
         }
@@ -265,11 +339,21 @@ fn no_failure_of_kubectl_shows_one() {
         let run = Run::guest("ask").flags("-A -v --transports=KubectlRaw").flag_path("--kubectl", program);
         run.variable("KUBECONFIG", config).variable("API_TOKEN", TOKEN).argument("/x").run().expect_code(3)
     };
-    for script in ["exit 7", "kill -9 $$", "exec /nowhere", "echo '{}'; exit 1", "echo 'error: You must be logged in' >&2; exit 1"] {
+    for script in [
+        "exit 7",
+        "kill -9 $$",
+        "exec /nowhere",
+        "echo '{}'; exit 1",
+        "echo 'error: You must be logged in' >&2; exit 1",
+    ] {
         expect_no_secret(script, &run(&program(script), &peer.kubeconfig()));
     }
-    let broken = peer.write("broken", &format!("users:\n- name: u\n  user:\n    token: {TOKEN}\n   token: x\n"));
-    let nobody = peer.write("nobody", &peer.kubeconfig_with(&format!("{{token: '{TOKEN}'}}")).replace(&peer.address(), "127.0.0.1:1"));
+    let broken =
+        peer.write("broken", &format!("users:\n- name: u\n  user:\n    token: {TOKEN}\n   token: x\n"));
+    let nobody = peer.write(
+        "nobody",
+        &peer.kubeconfig_with(&format!("{{token: '{TOKEN}'}}")).replace(&peer.address(), "127.0.0.1:1"),
+    );
     for config in [broken, nobody, peer.folder().join("nothing")] {
         expect_no_secret(&config.display().to_string(), &run(&kubectl(), &config));
     }
