@@ -335,3 +335,27 @@ fn the_servers_of_transports_are_out_of_reach() {
     }
     assert_eq!(peer.connections(), 0, "{:?}", peer.seen());
 }
+
+/// However the address is written: the system takes the unspecified one for this machine as well.
+#[test]
+fn no_spelling_of_an_address_gets_a_request_past_a_denial_or_to_a_server() {
+    let peer = plain_peer();
+    let port = peer.address().rsplit(':').next().unwrap().to_owned();
+    let server = format!("--wasi-net --kubectl-proxy={}", peer.url());
+    for flags in ["--wasi-net --deny-net=127.0.0.0/8,localhost", server.as_str()] {
+        for host in [
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "LOCALHOST",
+            "0.0.0.0",
+            "0",
+        ] {
+            let outcome = Run::guest("probe-wasi-http").flags(flags).argument(format!("{host}:{port}")).run();
+            assert!(outcome.stdout.starts_with("nothing: "), "{host}, {flags}: {outcome:?}");
+        }
+    }
+    assert_eq!(peer.connections(), 0, "{:?}", peer.seen());
+}
