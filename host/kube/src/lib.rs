@@ -10,6 +10,6 @@ pub mod path;
 pub mod request;
 mod secret;
 pub mod status;
-mod text;
+pub mod text;
 
 pub use secret::Secret;

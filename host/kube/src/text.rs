@@ -3,14 +3,14 @@
 /// Cuts `text` to at most `cap` bytes on a character boundary (an ellipsis is added where something was cut) and replaces
 /// what could write to a terminal or break a line: control characters (ESC included), and the Unicode marks that reorder
 /// text. Line breaks and tabs become single spaces.
-pub(crate) fn for_people(text: &str, cap: usize) -> String {
+pub fn for_people(text: &str, cap: usize) -> String {
     let mut out = String::with_capacity(text.len().min(cap));
     let mut cut = false;
     for c in text.trim().chars() {
         let c = match c {
             '\n' | '\r' | '\t' | '\u{85}' | '\u{2028}' | '\u{2029}' => ' ',
-            c if c.is_control() || reorders(c) => '\u{fffd}',
-            c => c,
+            c if is_harmless(c) => c,
+            _ => char::REPLACEMENT_CHARACTER,
         };
         if c == ' ' && out.ends_with(' ') {
             continue;
@@ -25,6 +25,22 @@ pub(crate) fn for_people(text: &str, cap: usize) -> String {
         out.push('…');
     }
     out
+}
+
+/// The text on one line, with nothing in it that could write to a terminal: what [`for_people`] replaces, replaced, and nothing
+/// cut. Line breaks become spaces.
+pub fn on_one_line(text: &str) -> String {
+    let shown = |c| match c {
+        '\n' | '\r' | '\t' | '\u{85}' | '\u{2028}' | '\u{2029}' => ' ',
+        c if is_harmless(c) => c,
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    text.chars().map(shown).collect()
+}
+
+/// Whether a character does no more to a terminal than appear: no control character, and no mark that reorders text.
+pub fn is_harmless(c: char) -> bool {
+    !c.is_control() && !reorders(c)
 }
 
 /// As [`for_people`], from bytes: what is no UTF-8 is replaced, and no more than needed of a huge input is looked at.
@@ -59,6 +75,12 @@ mod tests {
             ("", 5, ""),
         ] {
             assert_eq!(for_people(given, cap), shown, "{given:?}");
+        }
+        for (given, shown) in [
+            ("two\r\n  lines\n", "two    lines "),
+            ("\u{1b}[31mred\u{9b}0m\u{2066}x", "\u{fffd}[31mred\u{fffd}0m\u{fffd}x"),
+        ] {
+            assert_eq!(on_one_line(given), shown, "{given:?}");
         }
     }
 }

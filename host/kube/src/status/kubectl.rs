@@ -66,8 +66,15 @@ pub fn read_kubectl_stderr(stderr: &str) -> KubectlOutput {
 
 /// The first line that is known decides, with all that follows it.
 fn error(lines: &[&str]) -> Option<KubectlError> {
-    let known = (0..lines.len()).find_map(|first| classify(lines[first], &lines[first..].join("\n")));
-    known.or_else(|| (!lines.is_empty()).then(|| KubectlError::Other(people(&lines.join("\n")))))
+    // Joined once: there may be as many lines as bytes.
+    let all = lines.join("\n");
+    let mut first = 0;
+    let known = lines.iter().find_map(|line| {
+        let rest = &all[first..];
+        first += line.len() + 1;
+        classify(line, rest)
+    });
+    known.or_else(|| (!lines.is_empty()).then(|| KubectlError::Other(people(&all))))
 }
 
 fn classify(line: &str, all: &str) -> Option<KubectlError> {
@@ -95,10 +102,11 @@ fn server_status(all: &str) -> Option<Status> {
     if own.starts_with("Apply failed with ") {
         return Some(status(409, "Conflict", own));
     }
-    // kubectl looks the resource up before it asks for it: to the caller it is the server's 404.
-    if own.contains(" is not supported by ") && own.contains("accepted media types include: ") {
+    let line = own.lines().next().unwrap_or_default();
+    if line.contains(" is not supported by ") && line.contains("accepted media types include: ") {
         return Some(status(415, "UnsupportedMediaType", own));
     }
+    // kubectl looks the resource up before it asks for it: to the caller it is the server's 404.
     let no_such_kind =
         ["the server doesn't have a resource type", "no matches for kind ", "unable to recognize "];
     no_such_kind.iter().any(|words| own.starts_with(words)).then(|| status(404, "NotFound", own))
@@ -330,6 +338,15 @@ mod tests {
             assert_eq!(read.error, error, "{stderr:?}");
         }
         assert_eq!(read_kubectl_stderr("Warning: a\nx\nWarning: b").warnings, ["a", "b"]);
+    }
+
+    #[test]
+    fn many_lines_are_gone_through_once() {
+        // Gone through anew for each line, this would take days.
+        let noise = "x\n".repeat(1 << 20);
+        assert!(matches!(read_kubectl_stderr(&noise).error, Some(KubectlError::Other(_))));
+        let status = from_kubectl_stderr(&format!("{noise}Error from server (NotFound): n")).expect("status");
+        assert_eq!((status.code, status.message.as_str()), (404, "n"));
     }
 
     proptest! {
