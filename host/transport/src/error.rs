@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tidegate_grants::Denied;
 use tidegate_kube::status::Status;
+use tidegate_kube::text;
 
 use crate::{Code, Failure, NoClient};
 
@@ -38,10 +39,12 @@ enum Note {
 
 impl Error {
     /// An error without a status, flags or a source.
+    ///
+    /// A message may tell what a peer, a file or a guest said: it becomes one line that does nothing to a terminal.
     pub fn new(code: Code, message: impl Into<String>) -> Error {
         Error::from_inner(Inner {
             code,
-            message: message.into(),
+            message: text::on_one_line(&message.into()),
             status: None,
             missing: Vec::new(),
             failures: Vec::new(),
@@ -89,14 +92,14 @@ impl Error {
 
     /// This error and all that caused it, joined by `: `.
     pub fn report(&self) -> String {
-        let mut text = self.0.message.clone();
+        let mut report = self.0.message.clone();
         let mut next = self.source();
         while let Some(error) = next {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
+            report.push_str(": ");
+            report.push_str(&text::on_one_line(&error.to_string()));
             next = error.source();
         }
-        text
+        report
     }
 
     /// The same error, told by the API server itself.
@@ -163,9 +166,29 @@ impl From<NoClient> for Error {
                 missing.push(flag.clone());
             }
         }
-        Error::new(Code::NoClient, none.to_string()).change(|inner| {
+        Error::new(Code::NoClient, "").change(|inner| {
+            // Lines of ours, made of details that are one line each.
+            inner.message = none.to_string();
             inner.missing = missing;
             inner.failures = none.failures;
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+
+    #[test]
+    fn no_error_moves_a_terminal_or_forges_a_line() {
+        let foreign = std::io::Error::other("not\u{9b}31m\n- InCluster Unreachable: forged");
+        let error = Error::new(Code::Tls, "/home/\u{1b}]0;x\u{7}\r\n/key").because(foreign);
+        let report = "/home/\u{fffd}]0;x\u{fffd}  /key: not\u{fffd}31m - InCluster Unreachable: forged";
+        assert_eq!(error.report(), report);
+        let failures = vec![Failure::of(Kind::KubeConfig, &error), Failure::of(Kind::KubectlRaw, &error)];
+        let none = Error::from(NoClient { failures });
+        assert_eq!(none.to_string().lines().count(), 3, "{none}");
+        assert!(!none.to_string().chars().any(|c| c.is_control() && c != '\n'), "{none:?}");
     }
 }
