@@ -2,6 +2,8 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT, WARNIN
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Uri};
 use tidegate_kube::request::{Checked, Method};
+use tidegate_kube::status::MAX_MESSAGE;
+use tidegate_kube::text;
 
 use crate::request_body::RequestBody;
 use crate::{Code, Error};
@@ -56,9 +58,8 @@ fn warning(value: &[u8]) -> Option<String> {
     let mut characters = quoted.trim_start().strip_prefix('"')?.chars();
     while let Some(character) = characters.next() {
         match character {
-            '"' => return Some(unquoted),
+            '"' => return Some(text::for_people(&unquoted, MAX_MESSAGE)),
             '\\' => unquoted.push(characters.next()?),
-            control if control.is_control() => {}
             plain => unquoted.push(plain),
         }
     }
@@ -104,6 +105,7 @@ mod tests {
             ),
             (r#"299 kube "unknown field \"spec.x\"""#, Some(r#"unknown field "spec.x""#)),
             (r#"299 - "two" "Wed, 21 Oct 2015 07:28:00 GMT""#, Some("two")),
+            ("299 - \"a\u{9b}b\\\u{9b}c\\\u{202e}d\"", Some("a\u{fffd}b\u{fffd}c\u{fffd}d")),
             (r#"199 - "other""#, None),
             (r#"299 - "open"#, None),
             ("299", None),
