@@ -76,7 +76,7 @@ impl Client {
         };
         let fixed = Fixed {
             host: header(&origin.authority(), "the server's host")?,
-            user_agent: header(user_agent, "the user agent")?,
+            user_agent: header(&visible(user_agent), "the user agent")?,
             prefix: origin.prefix.clone(),
         };
         Ok(Client { dialer, fixed, credentials, pool: Arc::new(Pool::default()) })
@@ -176,6 +176,11 @@ impl Client {
     }
 }
 
+/// A file's name is in it, which may be in any language, or say more than a name: what no header holds becomes `_`.
+fn visible(user_agent: &str) -> String {
+    user_agent.chars().map(|c| if matches!(c, ' '..='~') { c } else { '_' }).collect()
+}
+
 /// As Go's http.Transport: whatever was not sent, and what changes nothing.
 fn may_repeat(method: Method, progress: Progress) -> bool {
     match progress {
@@ -196,6 +201,19 @@ mod tests {
             assert!(may_repeat(method, Progress::Unsent));
             assert_eq!(may_repeat(method, Progress::Unanswered), safe, "{method}");
             assert!(!may_repeat(method, Progress::Answered));
+        }
+    }
+
+    #[test]
+    fn a_user_agent_of_any_file_name_is_a_header() {
+        for (given, sent) in [
+            ("tidegate/0.1.0 (list-pods)", "tidegate/0.1.0 (list-pods)"),
+            ("t (pr\u{fc}fung)", "t (pr_fung)"),
+            ("t (x)\r\nX-Evil: 1\0\t\u{7f}", "t (x)__X-Evil: 1___"),
+            ("", ""),
+        ] {
+            assert_eq!(visible(given), sent);
+            assert!(HeaderValue::from_str(sent).is_ok());
         }
     }
 
