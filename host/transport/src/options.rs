@@ -67,7 +67,7 @@ pub struct InClusterOptions {
 }
 
 /// Of [`Kind::KubeConfig`]. The overrides are those of kubectl's flags of the same names.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct KubeConfigOptions {
     /// An absolute path, which must exist; `$KUBECONFIG`, else `$HOME/.kube/config`, unless set.
     pub path: Option<PathBuf>,
@@ -81,6 +81,20 @@ pub struct KubeConfigOptions {
     pub user: Option<String>,
     /// Instead of the cluster's server URL.
     pub server: Option<String>,
+}
+
+impl fmt::Debug for KubeConfigOptions {
+    /// Whether there is a server: a URL that is not checked yet may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KubeConfigOptions")
+            .field("path", &self.path)
+            .field("working_folder", &self.working_folder)
+            .field("context", &self.context)
+            .field("cluster", &self.cluster)
+            .field("user", &self.user)
+            .field("has_server", &self.server.is_some())
+            .finish()
+    }
 }
 
 /// Of [`Kind::KubectlProxy`].
