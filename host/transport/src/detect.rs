@@ -43,7 +43,7 @@ pub enum Choice {
     },
     /// The `kubectl` program.
     KubectlRaw {
-        /// kubectl's `--context`, instead of the host's choice.
+        /// kubectl's `--context`; the host's choice unless set, and no other where the host made one.
         context: Option<String>,
     },
 }

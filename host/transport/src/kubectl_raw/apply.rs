@@ -2,7 +2,10 @@
 //!
 //! So the body must name the very object that the path names: whoever judges requests by their paths must not be fooled.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tidegate_kube::request::Checked;
 
 use super::command::unsupported;
@@ -21,6 +24,16 @@ struct Head {
     metadata: Metadata,
 }
 
+impl Head {
+    /// Whether kubectl takes the object for a list, whatever its kind, and applies what is in it instead
+    /// (`unstructuredJSONScheme.decode` of apimachinery).
+    fn is_list(body: &[u8]) -> bool {
+        // In any case of letters, which is wider than today's kubectl.
+        let keys = serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(body);
+        keys.is_ok_and(|keys| keys.keys().any(|key| key.to_uppercase() == "ITEMS"))
+    }
+}
+
 #[derive(Deserialize)]
 struct Metadata {
     name: String,
@@ -37,7 +50,7 @@ pub(super) fn arguments(checked: &Checked) -> Result<Vec<String>, Error> {
     let mut validate = "--validate=false".to_owned();
     arguments.extend(common(&target));
     for (name, value) in query(checked.path()) {
-        match (name.as_str(), value.as_str()) {
+        match (name, value.as_str()) {
             ("fieldManager", manager) => arguments.push(format!("--field-manager={manager}")),
             ("force", "true" | "1") => arguments.push("--force-conflicts".to_owned()),
             ("force", "false" | "0") => {}
@@ -60,6 +73,11 @@ fn check_body(body: &[u8], target: &Target) -> Result<(), Error> {
         let text = "kubectl applies one JSON object with apiVersion, kind and metadata.name, each once";
         Error::new(Code::Unsupported, text)
     })?;
+    if Head::is_list(body) {
+        return Err(unsupported(
+            "kubectl applies the items of an object that has some, and not the object that the path names",
+        ));
+    }
     let Target { group, version, namespace, resource, name, .. } = target;
     let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
     let same = head.api_version == api_version

@@ -3,7 +3,10 @@
 //! Nothing that a guest chose is ever an argument of its own that could be read as a flag: it stands behind `--name=`, or behind
 //! a resource that was checked to begin with a letter.
 
+use std::path::Path;
+
 use tidegate_kube::request::{Checked, Method};
+use tidegate_kube::text;
 
 use super::{apply, patch};
 use crate::options::KubectlOptions;
@@ -83,20 +86,26 @@ fn json_only(checked: &Checked) -> Result<&Checked, Error> {
     }
 }
 
-fn cache(options: &KubectlOptions) -> String {
-    match &options.cache {
-        Some(folder) => folder.display().to_string(),
-        None => NO_CACHE.to_owned(),
-    }
+/// A name that is not text would be another folder's once it is one, which nobody has checked to be private.
+fn cache(options: &KubectlOptions) -> &str {
+    options.cache.as_deref().and_then(Path::to_str).unwrap_or(NO_CACHE)
 }
 
+/// A guest's words are among these: nothing in them moves a terminal.
 fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
+        return word.to_owned();
     }
+    if word.chars().all(text::is_harmless) {
+        return format!("'{}'", word.replace('\'', "'\\''"));
+    }
+    let escaped = word.bytes().map(|byte| match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    });
+    format!("$'{}'", escaped.collect::<String>())
 }
 
 #[cfg(test)]

@@ -64,17 +64,25 @@ fn patches_name_their_object() {
         (
             "strategic-merge-patch+json",
             "/api/v1/namespaces/a",
-            format!("patch --type=strategic {tail} namespaces.v1./a <"),
+            format!("patch --type=strategic {tail} --namespace=- namespaces.v1./a <"),
         ),
         (
             "merge-patch+json",
             "/api/v1/namespaces/a/status?fieldValidation=Warn",
-            format!("patch --type=merge {tail} --subresource=status namespaces.v1./a <"),
+            format!("patch --type=merge {tail} --namespace=- --subresource=status namespaces.v1./a <"),
         ),
         (
             "merge-patch+json",
             "/apis/rbac.authorization.k8s.io/v1/clusterroles/system:x",
-            format!("patch --type=merge {tail} clusterroles.v1.rbac.authorization.k8s.io/system:x <"),
+            format!(
+                "patch --type=merge {tail} --namespace=- clusterroles.v1.rbac.authorization.k8s.io/system:x <"
+            ),
+        ),
+        (
+            // Never in the namespace of kubectl's context: as for the server, there is no such object.
+            "merge-patch+json",
+            "/api/v1/configmaps/c",
+            format!("patch --type=merge {tail} --namespace=- configmaps.v1./c <"),
         ),
         (
             "merge-patch+json",
@@ -153,6 +161,9 @@ fn apply_of_another_object_is_refused() {
         r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","name":"q"}}"#,
         r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"}} {"apiVersion":"v1","kind":"Secret"}"#,
         r#"{"apiVersion":"v1","kind":"List","metadata":{"name":"p"},"items":[]}"#,
+        r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"items":[{"apiVersion":"v1","kind":"Secret"}]}"#,
+        r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"ite\u006ds":null}"#,
+        r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"Itemſ":[]}"#,
         "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n",
         "",
     ] {
@@ -184,6 +195,46 @@ fn what_kubectl_cannot_do_is_refused_beforehand() {
     let checked = table.check(StreamedBody::Absent).expect("request");
     let refused = invocation(&checked, &KubectlOptions::default(), Input::Nothing).expect_err("refused");
     assert_eq!(refused.code(), Code::Unsupported);
+}
+
+#[test]
+fn a_query_of_many_names_is_refused_at_once() {
+    let names: Vec<String> = (0..12_000).map(|number| format!("{number:x}")).collect();
+    let path = format!("/api/v1/namespaces/a/pods/p?fieldManager=me&{}", names.join("&"));
+    let started = std::time::Instant::now();
+    assert_eq!(patch("merge-patch+json", &path, "{}").expect_err("unknown").code(), Code::Unsupported);
+    let same = format!("/api/v1/namespaces/a/pods/p?fieldManager=me{}", "&fieldManager".repeat(4_000));
+    assert!(patch("merge-patch+json", &same, "{}").expect("known").contains("--field-manager=me "));
+    assert!(started.elapsed() < std::time::Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_command_line_for_people_writes_to_no_terminal() {
+    for (word, shown) in [
+        ("plain", "plain"),
+        ("two words", "'two words'"),
+        ("it's", r"'it'\''s'"),
+        ("\u{1b}[31m", r"$'\x1b[31m'"),
+        ("a\n'b\\", r"$'a\x0a\'b\\'"),
+        ("\u{9b}\u{202e}ä", r"$'\xc2\x9b\xe2\x80\xae\xc3\xa4'"),
+        ("ä", "'ä'"),
+    ] {
+        assert_eq!(line("kubectl", &[word.to_owned()]), format!("kubectl {shown}"));
+    }
+}
+
+#[test]
+fn a_cache_that_no_argument_can_name_is_none() {
+    use std::os::unix::ffi::OsStringExt;
+    let folder = std::ffi::OsString::from_vec(b"/cache-\xff".to_vec());
+    for (folder, named) in
+        [(Some("/c d".into()), "/c d"), (Some(folder.into()), "/dev/null"), (None, "/dev/null")]
+    {
+        let options = KubectlOptions { cache: folder, ..KubectlOptions::default() };
+        let checked = Request::new(Method::Get, "/api").check(StreamedBody::Absent).expect("request");
+        let invocation = invocation(&checked, &options, Input::Nothing).expect("invocation");
+        assert_eq!(invocation.arguments[0], format!("--cache-dir={named}"));
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(super) fn arguments(checked: &Checked) -> Result<Vec<String>, Error> {
         vec!["patch".to_owned(), format!("--type={kind}"), "--patch-file=/dev/stdin".to_owned()];
     arguments.extend(common(&target));
     for (name, value) in query(checked.path()) {
-        arguments.push(match (name.as_str(), value.as_str()) {
+        arguments.push(match (name, value.as_str()) {
             ("fieldManager", manager) => format!("--field-manager={manager}"),
             ("dryRun", "All") => "--dry-run=server".to_owned(),
             // What the server does by itself.
@@ -53,25 +53,35 @@ pub(super) fn arguments(checked: &Checked) -> Result<Vec<String>, Error> {
     Ok(arguments)
 }
 
+/// No namespace can be called so.
+const NO_NAMESPACE: &str = "-";
+
 /// What `kubectl patch` and `kubectl apply` have in common.
+///
+/// A namespace is always given: without one kubectl takes its context's, so that a path without a namespace would name an object
+/// in whichever that is. What has no namespace is not looked for in one.
 pub(super) fn common(target: &Target) -> impl Iterator<Item = String> {
-    let namespace = target.namespace.as_ref().map(|namespace| format!("--namespace={namespace}"));
+    let namespace = target.namespace.as_deref().unwrap_or(NO_NAMESPACE);
+    let namespace = std::iter::once(format!("--namespace={namespace}"));
     let subresource = target.subresource.as_ref().map(|subresource| format!("--subresource={subresource}"));
     let output = ["--output=json".to_owned(), "--show-managed-fields=true".to_owned()];
     output.into_iter().chain(namespace).chain(subresource)
 }
 
 /// The query's pairs, decoded, in order; of two with one name the API server reads the first.
-pub(super) fn query(path: &ApiPath) -> Vec<(String, String)> {
-    let mut pairs: Vec<(String, String)> = Vec::new();
-    for pair in path.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        let name = pair.split('=').next().unwrap_or_default();
+///
+/// One by one, so that whoever stops at the first name that it does not know has not gone through ten thousand others.
+pub(super) fn query(path: &ApiPath) -> impl Iterator<Item = (&str, String)> {
+    let mut known: Vec<&str> = Vec::new();
+    path.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).filter_map(move |pair| {
         // Names are the API's own words: one that is encoded is none of them, and is refused as such.
-        if !pairs.iter().any(|(known, _)| known == name) {
-            pairs.push((name.to_owned(), path.query_value(name).unwrap_or_default()));
+        let name = pair.split('=').next().unwrap_or_default();
+        if known.contains(&name) {
+            return None;
         }
-    }
-    pairs
+        known.push(name);
+        Some((name, path.query_value(name).unwrap_or_default()))
+    })
 }
 
 impl Target {

@@ -70,17 +70,15 @@ impl KubectlRaw {
         let started = Instant::now();
         let is_apply =
             request.method == Method::Patch && request.content_type.as_deref() == Some(apply::MEDIA_TYPE);
+        let mut checked = check(&request, &body)?;
         let body = match body {
             Some(reader) if is_apply && request.body.is_none() => {
-                request.body = Some(collect(reader, started + request.deadline).await?);
+                request.body = Some(collect(reader, started + checked.deadline()).await?);
+                checked = check(&request, &None)?;
                 None
             }
             body => body,
         };
-        let streamed = if body.is_some() { StreamedBody::Present } else { StreamedBody::Absent };
-        let checked = request
-            .check(streamed)
-            .map_err(|invalid| Error::new(Code::InvalidRequest, invalid.to_string()))?;
         let body = RequestBody::new(request.body, body)?;
         let result = self.run(&checked, body, started + checked.deadline()).await;
         let code = match &result {
@@ -138,6 +136,11 @@ impl KubectlRaw {
             .map_err(broken)?;
         Ok(Output::new(child, body))
     }
+}
+
+fn check(request: &Request, streamed: &Option<BodyReader>) -> Result<Checked, Error> {
+    let streamed = if streamed.is_some() { StreamedBody::Present } else { StreamedBody::Absent };
+    request.check(streamed).map_err(|invalid| Error::new(Code::InvalidRequest, invalid.to_string()))
 }
 
 /// The whole of a streamed body.

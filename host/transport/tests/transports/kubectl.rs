@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use tidegate_kube::request::Method;
+use tidegate_kube::request::{Method, Request};
 use tidegate_transport::{Choice, Code, Error, Feature, Kind, Options, Transport, body_channel, connect};
 
 use crate::setup::{Heard, authority, get, options, request, send};
@@ -101,6 +101,27 @@ async fn it_is_started_with_these_arguments_and_this_environment() {
 }
 
 #[tokio::test]
+async fn the_hosts_context_is_the_only_one() {
+    let mut kubectl = Kubectl::new("echo '{}'");
+    for (host, guest, context) in [
+        (None, None, Some("kubectl's current context")),
+        (None, Some("dev"), Some("kubectl's context \"dev\"")),
+        (Some("dev"), None, Some("kubectl's context \"dev\"")),
+        (Some("dev"), Some("dev"), Some("kubectl's context \"dev\"")),
+        (Some("dev"), Some("prod"), None),
+        // What kubectl would take for no choice at all.
+        (Some("dev"), Some(""), None),
+    ] {
+        kubectl.options.kubectl.context = host.map(str::to_owned);
+        match (kubectl.connect_with(&[], guest).await, context) {
+            (Ok(transport), Some(context)) => assert_eq!(transport.server(), context),
+            (Err(error), None) => assert_eq!(error.code(), Code::Unsupported),
+            (other, _) => panic!("{host:?} {guest:?}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn bodies_go_through_its_standard_input() {
     let kubectl = Kubectl::new("cat");
     let transport = kubectl.connect().await.expect("connect");
@@ -145,6 +166,13 @@ async fn an_apply_is_checked_before_it_runs() {
     assert!(kubectl.wrote("arguments").contains("apply\n--server-side\n--filename=-\n"));
 
     std::fs::remove_file(kubectl.path("arguments")).expect("forget");
+    // Refused before its body is waited for, and before an endless deadline is added to a time.
+    for deadline in [Duration::MAX, Duration::ZERO] {
+        let (_writer, reader) = body_channel();
+        let endless = Request { deadline, ..apply.clone() };
+        let error = transport.clone().send(endless, Some(reader)).await.expect_err("no deadline");
+        assert_eq!(error.code(), Code::InvalidRequest);
+    }
     apply.body = Some(body.replace("ConfigMap", "Secret").into());
     assert_eq!(send(&transport, apply).await.expect_err("another kind").code(), Code::Unsupported);
     assert!(!kubectl.path("arguments").exists());
