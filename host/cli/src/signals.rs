@@ -1,30 +1,34 @@
 //! SIGINT, SIGTERM, SIGHUP and SIGPIPE: the guest ends, what it opened is closed, and nothing is said about it.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tidegate::Engine;
 use tokio::sync::oneshot;
 
+/// How long the guest may take to give way. It cannot while it writes to a pipe that is full and that nobody reads, as a pager's is.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Told the number of the first signal that asks us to end.
 pub(crate) struct Ended(oneshot::Receiver<i32>);
 
 impl Ended {
     /// Listens, on a thread that sleeps until a signal comes. It nudges the engine, so that a guest that computes and never waits
-    /// for anything gives way too. A second signal ends the process at once.
+    /// for anything gives way too. A second signal ends the process at once, and so does [`PATIENCE`].
     pub(crate) fn listen(engine: Engine) -> io::Result<Ended> {
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let (tell, told) = oneshot::channel();
         std::thread::Builder::new().name("signals".into()).stack_size(64 << 10).spawn(move || {
-            let mut arriving = signals.forever();
-            if let Some(signal) = arriving.next() {
-                let _ = tell.send(signal);
-                engine.interrupt();
+            let Some(signal) = signals.forever().next() else { return };
+            let _ = tell.send(signal);
+            engine.interrupt();
+            let end = Instant::now() + PATIENCE;
+            while Instant::now() < end && signals.pending().next().is_none() {
+                std::thread::sleep(Duration::from_millis(10));
             }
-            if let Some(signal) = arriving.next() {
-                std::process::exit(exit_code(signal).into());
-            }
+            std::process::exit(exit_code(signal).into());
         })?;
         Ok(Ended(told))
     }
