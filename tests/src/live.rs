@@ -1,5 +1,5 @@
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, ExitStatus};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
@@ -15,13 +15,21 @@ pub struct Live {
 }
 
 impl Run {
-    /// Starts it, and does not wait.
+    /// Starts it, and does not wait. Its standard input is empty.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn live(self) -> Live {
+        self.live_with(Stdio::null())
+    }
+
+    /// Starts it with a standard input of the test's choice, and does not wait.
     ///
     /// # Panics
     /// Where it does not start.
     #[expect(clippy::expect_used, reason = "a test that cannot start its program fails")]
-    pub fn live(self) -> Live {
-        let mut child = self.to_command().spawn().expect("start tidegate");
+    pub fn live_with(self, stdin: Stdio) -> Live {
+        let mut child = self.to_command().stdin(stdin).spawn().expect("start tidegate");
         let stdout = child.stdout.take().map(BufReader::new);
         Live { child, stdout, _run: self }
     }
@@ -42,6 +50,16 @@ impl Live {
         let mut line = String::new();
         self.stdout.as_mut().expect("standard output").read_line(&mut line).expect("a line");
         line.trim_end().to_owned()
+    }
+
+    /// Writes to its standard input, which [`live_with`](Run::live_with) made a pipe.
+    ///
+    /// # Panics
+    /// Where it is none, or is closed.
+    #[expect(clippy::expect_used, reason = "a test that cannot write to its program fails")]
+    pub fn write(&mut self, text: &str) {
+        let stdin = self.child.stdin.as_mut().expect("standard input");
+        stdin.write_all(text.as_bytes()).expect("write to standard input");
     }
 
     /// Reads no more of its standard output, as `head` does.

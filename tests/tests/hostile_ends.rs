@@ -124,6 +124,37 @@ fn program(peer: &Peer, script: &str) -> std::path::PathBuf {
 }
 
 #[test]
+fn a_signal_ends_a_guest_that_waits_for_input() {
+    let mut live = Run::guest("spin").argument("echo").live_with(std::process::Stdio::piped());
+    std::thread::sleep(Duration::from_millis(700));
+    ends(live, Signal::INT, 130);
+
+    // One that was read from before.
+    live = Run::guest("spin").argument("echo").live_with(std::process::Stdio::piped());
+    live.write("a line\n");
+    assert_eq!(live.line(), "a line");
+    ends(live, Signal::TERM, 143);
+}
+
+/// `tidegate run … | less`, and then Ctrl-C.
+#[test]
+fn a_signal_ends_a_guest_whose_output_nobody_reads() {
+    let mut live = Run::guest("spin").arguments(&["flood", "100000000"]).live();
+    assert_eq!(live.line(), "line 0");
+    std::thread::sleep(Duration::from_millis(500));
+    ends(live, Signal::INT, 130);
+}
+
+#[test]
+fn a_signal_ends_the_compiler_too() {
+    let live = Run::guest("list-pods").flag("--no-cache").live();
+    eventually("it compiles", || !live.descendants().is_empty());
+    let started = live.descendants();
+    ends(live, Signal::INT, 130);
+    eventually("the compiler is gone", || !started.iter().any(|id| is_alive(*id)));
+}
+
+#[test]
 fn a_second_signal_is_not_needed_and_does_no_harm() {
     let mut live = Run::guest("spin").argument("loop").live();
     live.line();
