@@ -56,21 +56,45 @@ impl Credentials {
 /// It is read on the thread that sends: a few hundred bytes once a minute are not worth a thread. A file that cannot be read, that
 /// the guest could have written, or that is empty while it is being replaced leaves the token as it was.
 #[derive(Debug)]
-pub(crate) struct TokenFile {
-    file: ReadGrant,
-    state: Mutex<State>,
+pub(crate) struct TokenFile<F: Rotated = ReadGrant> {
+    file: F,
+    state: Mutex<State<F::Stamp>>,
 }
 
 #[derive(Debug)]
-struct State {
+struct State<S> {
     header: HeaderValue,
-    stamp: Option<Stamp>,
+    stamp: Option<S>,
     looked: Instant,
 }
 
-impl TokenFile {
+/// What somebody else replaces.
+pub(crate) trait Rotated {
+    /// Equal while nothing was replaced.
+    type Stamp: Copy + PartialEq;
+
+    /// None where there is nothing to look at.
+    fn stamp(&self) -> Option<Self::Stamp>;
+
+    /// None where it cannot be read, or is not to be trusted.
+    fn read(&self) -> Option<Secret<Vec<u8>>>;
+}
+
+impl Rotated for ReadGrant {
+    type Stamp = Stamp;
+
+    fn stamp(&self) -> Option<Stamp> {
+        self.stamp_now().ok()
+    }
+
+    fn read(&self) -> Option<Secret<Vec<u8>>> {
+        self.read_trusted_now(TEXT_CAP).ok().map(Secret::new)
+    }
+}
+
+impl<F: Rotated> TokenFile<F> {
     /// `token` is what the file held a moment ago, `now` is now.
-    pub(crate) fn new(file: ReadGrant, token: &[u8], origin: &str, now: Instant) -> Result<TokenFile, Error> {
+    pub(crate) fn new(file: F, token: &[u8], origin: &str, now: Instant) -> Result<TokenFile<F>, Error> {
         let header = bearer(token, origin)?;
         // Not the stamp of what was read: the first look, a minute from now, reads once more where it changed in between.
         let state = State { header, stamp: None, looked: now };
@@ -96,7 +120,7 @@ impl TokenFile {
             state.looked = now;
             state.stamp
         };
-        let stamp = self.file.stamp_now().ok();
+        let stamp = self.file.stamp();
         if stamp.is_none() || stamp != known {
             self.read_again();
             self.lock().stamp = stamp;
@@ -104,14 +128,13 @@ impl TokenFile {
     }
 
     fn read_again(&self) {
-        let Ok(bytes) = self.file.read_trusted_now(TEXT_CAP) else { return };
-        let bytes = Secret::new(bytes);
+        let Some(bytes) = self.file.read() else { return };
         if let Ok(header) = bearer(bytes.expose(), "") {
             self.lock().header = header;
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State<F::Stamp>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -146,8 +169,7 @@ fn sensitive(text: &[u8], origin: &str) -> Result<HeaderValue, Error> {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_authority::{Authority, Needs};
-    use tidegate_grants::{Grants, Kind};
+    use std::cell::Cell;
 
     use super::*;
 
@@ -175,41 +197,54 @@ mod tests {
         }
     }
 
+    /// What the file holds, stamped with itself, and how often it was looked at and read.
+    #[derive(Default)]
+    struct Fake {
+        holds: Cell<Option<&'static str>>,
+        looks: Cell<u32>,
+        reads: Cell<u32>,
+    }
+
+    impl Rotated for &Fake {
+        type Stamp = &'static str;
+
+        fn stamp(&self) -> Option<&'static str> {
+            self.looks.set(self.looks.get() + 1);
+            self.holds.get()
+        }
+
+        fn read(&self) -> Option<Secret<Vec<u8>>> {
+            self.reads.set(self.reads.get() + 1);
+            self.holds.get().map(|text| Secret::new(text.as_bytes().to_vec()))
+        }
+    }
+
     #[test]
-    fn a_file_is_looked_at_once_a_minute() {
-        let folder = tempfile::tempdir().expect("folder");
-        let path = folder.path().join("token");
-        let mut grants = Grants::builder();
-        grants.allow(Kind::Read, path.to_str()).expect("flag");
-        let approved = Authority::from_ambient(grants.build()).approve(&Needs::new().read(&path));
-        let grant = approved.expect("granted").read(&path).expect("grant");
-        let begin = Instant::now();
-        let file = TokenFile::new(grant, b"one", "the token file", begin).expect("token");
-        let credentials = Credentials::File(file);
-        // At this second the file holds that (none: it is gone), and this is sent.
-        for (second, holds, sent) in [
-            (0, Some("two"), "one"),
-            (59, Some("two"), "one"),
-            (60, Some("two"), "two"),
-            (61, Some("three"), "two"),
-            (119, Some("three"), "two"),
-            (120, Some("three\n"), "three"),
-            (180, None, "three"),
-            (240, Some(""), "three"),
-            (299, Some("four"), "three"),
-            (300, Some("four"), "four"),
-            (420, Some("four"), "four"),
+    fn a_file_is_looked_at_once_a_minute_and_read_when_it_changed() {
+        let (fake, begin) = (Fake::default(), Instant::now());
+        let file = TokenFile::new(&fake, b"one", "the token file", begin).expect("token");
+        // At this second the file holds that, this is sent, and so often it has been looked at and read by then.
+        for (second, holds, sent, looks, reads) in [
+            (0, Some("two"), "one", 0, 0),
+            (59, Some("two"), "one", 0, 0),
+            (60, Some("two"), "two", 1, 1),
+            (61, Some("three"), "two", 1, 1),
+            (119, Some("three"), "two", 1, 1),
+            (120, Some("three\n"), "three", 2, 2),
+            (180, Some("three\n"), "three", 3, 2),
+            (240, None, "three", 4, 3),
+            (300, Some(""), "three", 5, 4),
+            (359, Some("four"), "three", 5, 4),
+            (360, Some("four"), "four", 6, 5),
+            (9999, Some("four"), "four", 7, 5),
             // A clock that seems to go back is no reason to look.
-            (360, Some("five"), "four"),
-            (480, Some("five"), "five"),
+            (500, Some("five"), "four", 7, 5),
+            (10_059, Some("five"), "five", 8, 6),
         ] {
-            match holds {
-                Some(text) if std::fs::read_to_string(&path).ok().as_deref() == Some(text) => {}
-                Some(text) => std::fs::write(&path, text).expect("write"),
-                None => std::fs::remove_file(&path).expect("remove"),
-            }
-            let header = credentials.header(begin + Duration::from_secs(second)).expect("header");
+            fake.holds.set(holds);
+            let header = file.header(begin + Duration::from_secs(second));
             assert_eq!(header.to_str().ok(), Some(format!("Bearer {sent}").as_str()), "second {second}");
+            assert_eq!((fake.looks.get(), fake.reads.get()), (looks, reads), "second {second}");
         }
     }
 
