@@ -114,7 +114,9 @@ fn only_bindings_and_the_library_know_wasmtime() {
         assert!(!knows || WASMTIME.contains(&name.as_str()), "{name} depends on wasmtime");
         let anyhow = dependencies.built.contains("anyhow");
         assert!(
-            !anyhow || ["tidegate-cli", "embedding"].contains(&name.as_str()) || AROUND.contains(&name.as_str()),
+            !anyhow
+                || ["tidegate-cli", "embedding"].contains(&name.as_str())
+                || AROUND.contains(&name.as_str()),
             "{name} depends on anyhow"
         );
     }
