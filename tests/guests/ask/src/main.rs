@@ -90,7 +90,9 @@ impl Asked {
     }
 
     fn request(&self, path: &str) -> Result<Request, String> {
-        self.flags.iter().try_fold(Request::new(self.method, path), |request, (flag, value)| with(request, flag, value))
+        self.flags
+            .iter()
+            .try_fold(Request::new(self.method, path), |request, (flag, value)| with(request, flag, value))
     }
 
     fn connect(&self) -> Result<Client> {
