@@ -14,6 +14,10 @@ use crate::{Code, Error};
 const KUBECONFIG: &str = "KUBECONFIG";
 const HOME: &str = "HOME";
 
+/// The longest document that a guest may supply, in bytes: it is parsed between two steps of other guests. Inline credentials for a
+/// hundred clusters fit.
+const DOCUMENT_CAP: usize = 1024 * 1024;
+
 /// locate (the environment) → read (the documents) → connect (the server, and the files that the documents name).
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -106,8 +110,12 @@ impl Plan {
         Ok(Plan { overrides, working_folder: options.working_folder.clone(), stage })
     }
 
-    /// A document that a guest supplies. Errors: it is broken, or names a file or a plugin anywhere.
+    /// A document that a guest supplies. Errors: it is broken, longer than [`DOCUMENT_CAP`], or names a file or a plugin anywhere.
     pub(super) fn of_document(text: &[u8], context: Option<String>) -> Result<Plan, Error> {
+        if text.len() > DOCUMENT_CAP {
+            let text = format!("the kubeconfig document is longer than {DOCUMENT_CAP} bytes, the cap");
+            return Err(Error::new(Code::TooLarge, text));
+        }
         let origin = Path::new("/");
         let document =
             parse(text, origin).map_err(|error| broken("the kubeconfig document").because(error))?;

@@ -207,3 +207,13 @@ fn a_guests_document_is_inline_only() {
         assert_eq!(error.code(), Code::Unsupported, "{user}: {error:?}");
     }
 }
+
+#[test]
+fn a_guests_document_has_a_cap() {
+    let small = "current-context: x\n";
+    for (length, code) in [(1 << 20, Code::NotConfigured), ((1 << 20) + 1, Code::TooLarge)] {
+        let document = format!("{small}#{}", "x".repeat(length - small.len() - 1));
+        let error = Plan::of_document(document.as_bytes(), None).expect_err("no such context");
+        assert_eq!(error.code(), code, "{error:?}");
+    }
+}
