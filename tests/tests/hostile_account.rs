@@ -40,11 +40,14 @@ fn a_folder_as_the_kubelet_makes_it_works() {
     }
 }
 
+/// What is done to a folder that was whole.
+type Spoil<'a> = dyn Fn(&Path) + 'a;
+
 #[test]
 fn what_is_missing_or_broken_is_an_error_before_any_connection() {
     let peer = peer();
     let secret = "s3cr3t";
-    let rows: [(&str, &dyn Fn(&Path)); 13] = [
+    let rows: [(&str, &Spoil); 13] = [
         ("no ca.crt", &|folder| fs::remove_file(folder.join("ca.crt")).unwrap()),
         ("an empty ca.crt", &|folder| fs::write(folder.join("ca.crt"), "").unwrap()),
         ("a ca.crt of words", &|folder| fs::write(folder.join("ca.crt"), secret).unwrap()),
@@ -106,9 +109,8 @@ fn a_folder_that_is_none_says_so() {
 #[test]
 fn an_address_that_is_none_is_refused() {
     let peer = peer();
-    let (host, port) = (peer.address().replace(|c| c == ':', " "), peer.address());
-    let port = port.rsplit(':').next().unwrap();
-    let host = host.split(' ').next().unwrap();
+    let address = peer.address();
+    let (host, port) = address.rsplit_once(':').unwrap();
     let run = |host: &str, port: &str| {
         let run =
             Run::guest("ask").flags("--allow-net --allow-env").flag_path("--service-account", &peer.folder());
