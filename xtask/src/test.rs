@@ -15,6 +15,8 @@ const RUNS: [&[&str]; 2] = [&["--workspace", "--exclude", "tidegate-compiler"], 
 /// `cargo xtask test [FILTER]`.
 pub(crate) fn run(filter: &[&str]) -> Result<ExitCode, Failure> {
     let programs = build::programs()?;
+    say::step("building the embedding example");
+    say::run(places::cargo().args(["build", "--locked", "--package", "embedding"]))?;
     let guests = build::guests(&["--workspace"])?;
     packages(&["strace"])?;
     say::step("preparing the real control plane: etcd, kube-apiserver, …, kubectl, kwok");
