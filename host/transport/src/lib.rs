@@ -7,6 +7,7 @@
 //! [`auto_detect`] tries the four ways in order, [`connect`] one that a guest chose, [`diagnose`](diagnose()) all of them.
 
 mod body;
+mod breath;
 mod code;
 mod credentials;
 mod detect;

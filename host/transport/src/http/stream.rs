@@ -8,6 +8,8 @@ use tidegate_authority::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
+use crate::breath::Breath;
+
 /// How much went over a connection, in bytes before encryption: whether a request may be sent a second time depends on it.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
@@ -26,6 +28,7 @@ impl Meter {
 pub(super) struct Stream {
     io: Io,
     meter: Arc<Meter>,
+    breath: Breath,
 }
 
 pub(super) enum Io {
@@ -36,7 +39,7 @@ pub(super) enum Io {
 impl Stream {
     pub(super) fn new(io: Io) -> (Stream, Arc<Meter>) {
         let meter = Arc::new(Meter::default());
-        (Stream { io, meter: meter.clone() }, meter)
+        (Stream { io, meter: meter.clone(), breath: Breath::default() }, meter)
     }
 
     fn count_written(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -52,13 +55,16 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        ready!(self.breath.poll(cx));
         let before = buffer.filled().len();
-        ready!(match &mut self.io {
+        let polled = match &mut self.io {
             Io::Plain(io) => Pin::new(io).poll_read(cx, buffer),
             Io::Tls(io) => Pin::new(io).poll_read(cx, buffer),
-        })?;
-        self.meter.read.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
-        Poll::Ready(Ok(()))
+        };
+        let read = buffer.filled().len() - before;
+        self.breath.read(if polled.is_ready() { Poll::Ready(read) } else { Poll::Pending });
+        self.meter.read.fetch_add(read as u64, Ordering::Relaxed);
+        polled
     }
 }
 

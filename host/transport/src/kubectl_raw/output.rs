@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Sleep, sleep};
 
+use crate::breath::Breath;
 use crate::request_body::RequestBody;
 use crate::{Code, Error};
 
@@ -31,6 +32,8 @@ pub(crate) struct Output {
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
     complaints: Vec<u8>,
+    /// For what is read from each of the two.
+    breaths: [Breath; 2],
     exit: Option<Exit>,
     patience: Option<Pin<Box<Sleep>>>,
     buffer: BytesMut,
@@ -49,6 +52,7 @@ impl Output {
             stdout,
             stderr,
             complaints: Vec::new(),
+            breaths: Default::default(),
             exit: None,
             patience: None,
             buffer: BytesMut::new(),
@@ -99,8 +103,12 @@ impl Output {
 
     fn poll_stdout(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
         let Some(stdout) = &mut self.stdout else { return Poll::Ready(Ok(None)) };
+        let [breath, _] = &mut self.breaths;
+        ready!(breath.poll(cx));
         self.buffer.reserve(PIECE);
-        let read = ready!(pin!(stdout.read_buf(&mut self.buffer)).poll(cx))?;
+        let polled = pin!(stdout.read_buf(&mut self.buffer)).poll(cx);
+        breath.read(amount(&polled));
+        let read = ready!(polled)?;
         if read == 0 {
             self.stdout = None;
             return Poll::Ready(Ok(None));
@@ -112,8 +120,13 @@ impl Output {
     /// Reads all that is there, whether or not it is kept, so that kubectl never waits for us.
     fn poll_stderr(&mut self, cx: &mut Context<'_>) {
         let mut piece = [0; 4096];
-        while let Some(stderr) = &mut self.stderr {
-            match pin!(stderr.read(&mut piece)).poll(cx) {
+        let [_, breath] = &mut self.breaths;
+        while let Some(stderr) = &mut self.stderr
+            && breath.poll(cx).is_ready()
+        {
+            let polled = pin!(stderr.read(&mut piece)).poll(cx);
+            breath.read(amount(&polled));
+            match polled {
                 Poll::Ready(Ok(read)) if read > 0 => {
                     let room = STDERR_CAP - self.complaints.len();
                     self.complaints.extend_from_slice(&piece[..read.min(room)]);
@@ -184,6 +197,13 @@ impl Output {
     fn broken(&self, error: io::Error) -> Error {
         let text = format!("kubectl's output broke off after {} bytes", self.read);
         Error::new(Code::Protocol, text).because(error)
+    }
+}
+
+fn amount(polled: &Poll<io::Result<usize>>) -> Poll<usize> {
+    match polled {
+        Poll::Ready(read) => Poll::Ready(*read.as_ref().unwrap_or(&0)),
+        Poll::Pending => Poll::Pending,
     }
 }
 

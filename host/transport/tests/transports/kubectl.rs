@@ -13,13 +13,13 @@ use tidegate_transport::{Choice, Code, Error, Feature, Kind, Options, Transport,
 use crate::setup::{Heard, authority, get, options, request, send};
 
 /// A kubectl that answers the probe, and runs `script` for everything else.
-struct Kubectl {
+pub(crate) struct Kubectl {
     folder: TempDir,
     options: Options,
 }
 
 impl Kubectl {
-    fn new(script: &str) -> Kubectl {
+    pub(crate) fn new(script: &str) -> Kubectl {
         let folder = tempfile::tempdir().expect("folder");
         let program = folder.path().join("kubectl");
         let here = folder.path().display();
@@ -32,7 +32,7 @@ impl Kubectl {
         Kubectl { folder, options: options() }
     }
 
-    async fn connect(&self) -> Result<Arc<dyn Transport>, Error> {
+    pub(crate) async fn connect(&self) -> Result<Arc<dyn Transport>, Error> {
         self.connect_with(&[("LD_PRELOAD", "/evil.so"), ("HOME", "/home/me"), ("SECRET", "x")], None).await
     }
 

@@ -7,6 +7,7 @@
 
 mod bodies;
 mod detection;
+mod floods;
 mod http;
 mod kubectl;
 mod peer;
