@@ -145,14 +145,25 @@ impl fmt::Display for AddressRefused {
     }
 }
 
-/// The address itself (IPv4-mapped normalised), then the IPv4 address that a translator on the way would send to.
+/// Where a connection to this address goes: IPv4-mapped normalised, and loopback for the unspecified address, as Linux has it.
+pub fn destination(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    }
+}
+
+/// The address itself (IPv4-mapped normalised), then where a connection to it goes: to [`destination`], or to the IPv4 address that
+/// a translator on the way would send to.
 pub(crate) fn forms(address: IpAddr) -> impl Iterator<Item = IpAddr> {
     let address = address.to_canonical();
+    let destination = Some(destination(address)).filter(|destination| *destination != address);
     let embedded = match address {
         IpAddr::V6(address) => embedded(address).map(IpAddr::V4),
         IpAddr::V4(_) => None,
     };
-    std::iter::once(address).chain(embedded)
+    std::iter::once(address).chain(destination).chain(embedded)
 }
 
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {

@@ -34,7 +34,7 @@ mod rules;
 mod variable;
 mod wasi;
 
-pub use address::{AddressClass, AddressRefused, Refusal};
+pub use address::{AddressClass, AddressRefused, Refusal, destination};
 pub use builder::GrantsBuilder;
 pub use denied::{Denied, Missing, Verdict};
 pub use endpoint::{Endpoint, Host};

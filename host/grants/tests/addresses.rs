@@ -92,6 +92,12 @@ fn grants_and_denials_of_addresses_decide_before_classes() {
         ("k8s.corp", "10.0.0.0/8", "k8s.corp:443", "10.1.1.1", by("--deny-net=10.0.0.0/8")),
         ("everything", "10.0.0.0/8", "k8s.corp:443", "::ffff:10.1.1.1", by("--deny-net=10.0.0.0/8")),
         ("everything", "10.0.0.0/8", "k8s.corp:443", "64:ff9b::a01:101", by("--deny-net=10.0.0.0/8")),
+        // What connects to this machine is its loopback.
+        ("everything", "127.0.0.0/8", "0.0.0.0:8001", "0.0.0.0", by("--deny-net=127.0.0.0/8")),
+        ("everything", "127.0.0.1", "k8s.corp:443", "::ffff:0.0.0.0", by("--deny-net=127.0.0.1")),
+        ("everything", "::1", "[::]:8001", "::", by("'--deny-net=[::1]'")),
+        ("everything", "127.0.0.0/8", "[::]:8001", "::", Ok(())),
+        ("everything", "10.0.0.0/8", "0.0.0.0:8001", "0.0.0.0", Ok(())),
         ("everything", "10.0.0.0/8:80", "k8s.corp:443", "10.1.1.1", Ok(())),
         ("everything", "10.0.0.0/8:443", "k8s.corp:443", "10.1.1.1", by("--deny-net=10.0.0.0/8:443")),
         ("k8s.corp,10.1.1.1", "10.0.0.0/8", "k8s.corp:443", "10.1.1.1", by("--deny-net=10.0.0.0/8")),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tidegate_grants::{Endpoint, Host, Need};
+use tidegate_grants::{Endpoint, Host, Need, destination};
 use tokio::time::{Instant, timeout_at};
 
 use crate::authority::Inner;
@@ -36,7 +36,8 @@ impl GuestNet {
         let wasi = self.authority.grants.wasi();
         let check = |resolved: Vec<SocketAddr>| {
             let admitted = |address: &SocketAddr| {
-                wasi.admits_address(endpoint, *address).is_ok() && !protected.contains(&address.ip())
+                wasi.admits_address(endpoint, *address).is_ok()
+                    && !protected.contains(&destination(address.ip()))
             };
             let checked: Vec<SocketAddr> = resolved.into_iter().filter(admitted).collect();
             if checked.is_empty() { Err(ConnectFailure::NotTheGuests) } else { Ok(checked) }
@@ -64,7 +65,7 @@ impl GuestNet {
         let address = SocketAddr::new(address.to_canonical(), endpoint.port());
         self.is_granted(endpoint)
             && self.authority.grants.wasi().admits_address(endpoint, address).is_ok()
-            && !self.protected_addresses(endpoint.port()).await.contains(&address.ip())
+            && !self.protected_addresses(endpoint.port()).await.contains(&destination(address.ip()))
     }
 
     pub(crate) fn new(authority: Arc<Inner>, protected: Vec<Endpoint>) -> Self {
@@ -81,7 +82,7 @@ impl GuestNet {
         let mut addresses = Vec::new();
         for endpoint in self.protected.iter().filter(|endpoint| endpoint.port() == port) {
             let resolved = resolve(&self.authority, endpoint).await.unwrap_or_default();
-            addresses.extend(resolved.iter().map(SocketAddr::ip));
+            addresses.extend(resolved.iter().map(|address| destination(address.ip())));
         }
         addresses
     }

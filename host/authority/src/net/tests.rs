@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::authority::Authority;
 use crate::environment::Environment;
 use crate::needs::Needs;
-use crate::net::{ConnectFailure, NetGrant, Resolver};
+use crate::net::{ConnectFailure, NetGrant, Resolver, system_resolver};
 
 /// Answers one list after the other, the last one for ever, and counts.
 fn answers(lists: Vec<Vec<SocketAddr>>) -> (Resolver, Arc<AtomicUsize>) {
@@ -194,4 +194,29 @@ async fn a_guest_reaches_what_wasi_net_grants_and_never_a_transports_endpoint() 
     let host = |text: &str| tidegate_grants::Host::parse(text).unwrap();
     assert_eq!(guest.resolve(&host("alias.corp"), soon()).await.unwrap(), [api_address.ip()]);
     assert!(guest.resolve(&host("not-granted.org"), soon()).await.unwrap_err().is_refused());
+}
+
+/// A `kubectl proxy` on loopback serves whoever reaches it.
+#[tokio::test]
+async fn a_guest_reaches_no_loopback_of_a_transport_by_the_unspecified_address() {
+    let grants = Grants::builder().wasi(Kind::Net, None).unwrap().build();
+    let authority = Authority::assemble(grants, Environment::default(), system_resolver());
+    for (bind, protected, asked) in [
+        ("127.0.0.1:0", "localhost", "0.0.0.0"),
+        ("127.0.0.1:0", "127.0.0.1", "0.0.0.0"),
+        ("127.0.0.1:0", "127.0.0.1", "[::ffff:0.0.0.0]"),
+        ("127.0.0.1:0", "0.0.0.0", "127.0.0.1"),
+        ("[::1]:0", "localhost", "[::]"),
+        ("[::1]:0", "[::]", "[::1]"),
+    ] {
+        let Ok(proxy) = TcpListener::bind(bind).await else { continue };
+        let port = proxy.local_addr().unwrap().port();
+        let endpoint = |host: &str| Endpoint::parse(&format!("{host}:{port}")).unwrap();
+        let guest = authority.guest_net(vec![endpoint(protected)]);
+        let error = guest.connect(&endpoint(asked), soon()).await.err();
+        assert!(error.is_some_and(|error| error.is_refused()), "{asked} reaches {protected}");
+        assert!(!sees_a_connection(&proxy).await, "{asked} reaches {protected}");
+        let address = asked.trim_matches(['[', ']']).parse().unwrap();
+        assert!(!guest.admits(&endpoint(asked), address).await, "{asked} reaches {protected}");
+    }
 }
