@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 
 /// `flag=value` as one shell word. A comma in the value is doubled, so that the flag's parser gives it back.
 ///
-/// Quotes where bash, zsh, fish or dash would see anything but a plain word; a control or non-UTF-8 byte becomes an escape
-/// in `$'…'`, so that printing the flag never writes it to a terminal.
+/// Quotes where bash, zsh, fish or dash would see anything but a plain word; a control or non-UTF-8 byte, and a mark that reorders
+/// or breaks lines of text, becomes an escape in `$'…'`, so that printing the flag never writes it to a terminal.
 pub(crate) fn flag(flag: &str, value: &OsStr) -> String {
     let mut word = format!("{flag}=").into_bytes();
     for &byte in value.as_encoded_bytes() {
@@ -18,7 +18,7 @@ pub(crate) fn flag(flag: &str, value: &OsStr) -> String {
         return String::from_utf8_lossy(&word).into_owned();
     }
     match String::from_utf8(word) {
-        Ok(word) if !word.chars().any(char::is_control) => format!("'{}'", word.replace('\'', r"'\''")),
+        Ok(word) if !word.chars().any(is_unseen) => format!("'{}'", word.replace('\'', r"'\''")),
         Ok(word) => ansi(word.as_bytes()),
         Err(error) => ansi(error.as_bytes()),
     }
@@ -43,6 +43,12 @@ pub(crate) fn split_list(list: &str) -> Vec<String> {
 
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte)
+}
+
+/// Whether a terminal would do something else with it than show it.
+fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn ansi(word: &[u8]) -> String {
@@ -73,6 +79,8 @@ mod tests {
             (b"/tmp/it's", r"'--f=/tmp/it'\''s'"),
             (b"/home/~x", "'--f=/home/~x'"),
             (b"/tmp/\x1b[2J", r"$'--f=/tmp/\x1b[2J'"),
+            ("/tmp/\u{202e}x".as_bytes(), r"$'--f=/tmp/\xe2\x80\xaex'"),
+            ("/tmp/\u{e9}".as_bytes(), "'--f=/tmp/\u{e9}'"),
             (b"/tmp/\xff'", r"$'--f=/tmp/\xff\''"),
         ] {
             assert_eq!(flag("--f", OsStr::from_bytes(value)), expected);
