@@ -105,6 +105,11 @@ fn patches_that_kubectl_would_misunderstand_are_refused() {
         ("merge-patch+json", "/api/v1/namespaces/a/finalize"),
         ("merge-patch+json", "/api/v1/namespaces/a/-f/p"),
         ("merge-patch+json", "/api/v1/namespaces/--kubeconfig=x/pods/p"),
+        ("merge-patch+json", "/api/v1/namespaces/a/secret/p"),
+        ("merge-patch+json", "/api/v1/namespaces/a/cm/p"),
+        ("merge-patch+json", "/apis/apps/v1/namespaces/a/sts/p"),
+        ("merge-patch+json", "/apis/networking.k8s.io/v1/namespaces/a/ingress/p"),
+        ("merge-patch+json", "/apis/apiextensions.k8s.io/v1/crds/p"),
         ("merge-patch+json", "/api/v1/namespaces/a/pods,secrets/p"),
         ("merge-patch+json", "/api/v1/namespaces/a/pods/p,q"),
         ("merge-patch+json", "/api/v1/namespaces/a/pods/p%20q"),
@@ -148,6 +153,14 @@ fn apply_takes_the_object_that_the_path_names() {
             "{kind}"
         );
     }
+}
+
+#[test]
+fn apply_by_a_kind_in_the_path_is_refused() {
+    let body = r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"p"}}"#;
+    let error = patch("apply-patch+yaml", "/api/v1/namespaces/a/secret/p", body).expect_err("no plural");
+    assert_eq!(error.code(), Code::Unsupported);
+    assert!(patch("apply-patch+yaml", "/api/v1/namespaces/a/secrets/p", body).is_ok());
 }
 
 #[test]

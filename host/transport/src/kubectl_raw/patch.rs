@@ -113,6 +113,11 @@ impl Target {
         }
         let plain =
             [version, resource].iter().all(|word| is_label(word)) && (group.is_empty() || is_dotted(group));
+        if plain && !is_plural(resource) {
+            return Err(unsupported(&format!(
+                "kubectl takes {resource:?} for a short name or a kind, which the server does not; name the plural"
+            )));
+        }
         if !plain || !namespace.is_none_or(is_label) || !is_name(name) {
             return Err(no_object());
         }
@@ -134,6 +139,16 @@ fn no_object() -> Error {
 fn is_label(word: &str) -> bool {
     word.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
         && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// Whether a resource's name looks like a plural. kubectl resolves kinds and short names (`secret`, `ds`) where the server knows the
+/// plural alone, and whoever judges requests by their paths must not be fooled.
+fn is_plural(word: &str) -> bool {
+    // `ingress` and `storageclass` are singular, `rs` and `sts` are short names.
+    word.len() > 3
+        && word.ends_with('s')
+        && !word.ends_with("ss")
+        && !["componentstatus", "crds"].contains(&word)
 }
 
 fn is_dotted(group: &str) -> bool {
