@@ -28,7 +28,8 @@ async fn main() -> Result<()> {
     let script = arguments.next().context("usage: embedding SCRIPT.wasm TENANT=KUBECONFIG@HOST:PORT …")?;
     let tenants: Vec<Tenant> = arguments.map(|argument| tenant(&argument)).collect::<Result<_>>()?;
 
-    let engine = Engine::builder().cache(Cache::User).allocator(Allocator::Pooling(Pooling::default())).build()?;
+    let engine =
+        Engine::builder().cache(Cache::User).allocator(Allocator::Pooling(Pooling::default())).build()?;
     let script = engine.load_file(&script).await?;
     let reports = join_all(tenants.iter().map(|tenant| run(&script, tenant))).await;
     for (tenant, report) in tenants.iter().zip(reports) {
@@ -39,7 +40,9 @@ async fn main() -> Result<()> {
 
 fn tenant(argument: &str) -> Result<Tenant> {
     let parts = argument.split_once('=').and_then(|(name, rest)| Some((name, rest.rsplit_once('@')?)));
-    let Some((name, (kubeconfig, server))) = parts else { bail!("{argument} is not TENANT=KUBECONFIG@HOST:PORT") };
+    let Some((name, (kubeconfig, server))) = parts else {
+        bail!("{argument} is not TENANT=KUBECONFIG@HOST:PORT")
+    };
     let kubeconfig = std::path::absolute(kubeconfig)?;
     Ok(Tenant { name: name.to_owned(), kubeconfig, server: server.to_owned() })
 }
