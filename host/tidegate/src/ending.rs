@@ -33,16 +33,20 @@ pub enum Ending {
     Trapped(Trap),
     /// What [`RunBuilder::until`](crate::RunBuilder::until) waited for came first.
     Interrupted,
+    /// The guest wrote to this process' standard output or error, and whoever read that had left.
+    OutputClosed,
 }
 
 impl Ending {
-    /// The guest's own code, 126 for a refusal, 134 for a trap, 130 for an interruption.
+    /// The guest's own code, 126 for a refusal, 134 for a trap, 130 for an interruption, and 141 where nobody reads any more: what a
+    /// shell shows of a program that SIGPIPE ended.
     pub fn exit_code(&self) -> u8 {
         match self {
             Ending::Exited(code) => *code,
             Ending::Refused { .. } => 126,
             Ending::Trapped(_) => 134,
             Ending::Interrupted => 130,
+            Ending::OutputClosed => 141,
         }
     }
 }
@@ -171,6 +175,7 @@ mod tests {
             (Ending::Refused { missing: Vec::new() }, 126),
             (Ending::Trapped(trap), 134),
             (Ending::Interrupted, 130),
+            (Ending::OutputClosed, 141),
         ];
         for (ending, code) in cases {
             assert_eq!(ending.exit_code(), code);

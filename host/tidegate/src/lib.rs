@@ -36,6 +36,7 @@ mod error;
 mod fingerprint;
 mod guest;
 mod host;
+mod inherited;
 mod inspect;
 mod linker;
 mod progress;

@@ -15,6 +15,7 @@ use crate::ending::{Ending, Outcome, Trap};
 use crate::error::RunError;
 use crate::guest::Guest;
 use crate::host;
+use crate::inherited::ReaderLeft;
 use crate::script::Script;
 use crate::stdio::{Input, Output, Stream};
 use crate::wasi;
@@ -182,7 +183,10 @@ impl RunBuilder {
 
 /// Whether the guest's own code failed, and not what came before it.
 fn is_of_guest(error: &wasmtime::Error) -> bool {
-    error.is::<I32Exit>() || error.is::<wasmtime::Trap>() || error.is::<wasmtime::WasmBacktrace>()
+    error.is::<I32Exit>()
+        || error.is::<ReaderLeft>()
+        || error.is::<wasmtime::Trap>()
+        || error.is::<wasmtime::WasmBacktrace>()
 }
 
 fn ended(store: &Store<Guest>, returned: wasmtime::Result<Result<(), ()>>) -> Outcome {
@@ -191,6 +195,7 @@ fn ended(store: &Store<Guest>, returned: wasmtime::Result<Result<(), ()>>) -> Ou
         Ok(Err(())) => 1,
         Err(error) => match error.downcast_ref::<I32Exit>() {
             Some(exit) => u8::try_from(exit.0).unwrap_or(1),
+            None if error.is::<ReaderLeft>() => return Outcome { ending: Ending::OutputClosed },
             None => return Outcome { ending: Ending::Trapped(Trap::of(&error)) },
         },
     };

@@ -12,6 +12,8 @@ use wasmtime_wasi::cli::{AsyncStdinStream, AsyncStdoutStream, IsTerminal, Stdout
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::inherited::Inherited;
+
 /// What a guest reads on standard input. This process' own unless set.
 pub struct Input(Source);
 
@@ -71,7 +73,7 @@ pub(crate) enum Stream {
 }
 
 impl Output {
-    /// This process' own.
+    /// This process' own. A reader who leaves ends the guest, as [`Ending::OutputClosed`](crate::Ending::OutputClosed).
     pub fn inherit() -> Self {
         Self(Sink::Inherit)
     }
@@ -96,8 +98,8 @@ impl Output {
     pub(crate) fn set(self, stream: Stream, wasi: &mut WasiCtxBuilder) {
         match (self.0, stream) {
             (Sink::Null, _) => wasi,
-            (Sink::Inherit, Stream::Output) => wasi.inherit_stdout(),
-            (Sink::Inherit, Stream::Error) => wasi.inherit_stderr(),
+            (Sink::Inherit, Stream::Output) => wasi.stdout(Inherited(std::io::stdout())),
+            (Sink::Inherit, Stream::Error) => wasi.stderr(Inherited(std::io::stderr())),
             (Sink::Capture(captured), Stream::Output) => wasi.stdout(captured),
             (Sink::Capture(captured), Stream::Error) => wasi.stderr(captured),
             (Sink::Writer(writer), Stream::Output) => wasi.stdout(writer),
