@@ -231,6 +231,54 @@ fn credentials_and_tidegates_own_files_are_out_of_reach() {
     expect_got(&run.argument(format!("read:{}", at("link/account/token").display())).run(), &[]);
 }
 
+/// What `--allow-read` names is the transports': a guest may choose any kubeconfig in it, under any name, and what that names.
+#[test]
+fn what_transports_may_read_is_out_of_the_guests_reach() {
+    let peer = plain_peer();
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    for folder in ["granted/sub", "keys", "outside"] {
+        std::fs::create_dir_all(at(folder)).unwrap();
+    }
+    let config = peer.kubeconfig_with(&format!("{{tokenFile: '{}'}}", at("keys/token").display()));
+    for name in ["granted/production.yaml", "granted/sub/config", "outside/file"] {
+        std::fs::write(at(name), &config).unwrap();
+    }
+    std::fs::write(at("keys/token"), TOKEN).unwrap();
+    symlink(at("granted"), at("link")).unwrap();
+    let rows = [
+        ("granted", "granted", "granted/production.yaml"),
+        ("granted", "granted/sub", "granted/sub/config"),
+        ("granted", "", "granted/sub/config"),
+        ("link", "granted", "granted/production.yaml"),
+        ("granted", "link", "link/production.yaml"),
+        ("granted/production.yaml", "granted", "granted/production.yaml"),
+        // Not granted itself: what a granted kubeconfig names.
+        ("granted/production.yaml", "keys", "keys/token"),
+    ];
+    for (allowed, wasi, file) in rows {
+        for flag in ["--wasi-read", "--wasi-write"] {
+            let run = probe().flag_path("--allow-read", &at(allowed)).flag_path(flag, &at(wasi));
+            let outcome = run.argument(format!("read:{}", at(file).display())).run();
+            expect_got(&outcome, &[]);
+            assert!(
+                outcome.stderr.contains(&format!("warning: {flag} of")),
+                "{allowed}, {wasi}: {outcome:?}"
+            );
+        }
+    }
+    let attempt = format!("read:{}", at("outside/file").display());
+    let run = probe().flag_path("--allow-read", &at("granted")).flag_path("--wasi-read", &at("outside"));
+    let outcome = run.argument(&attempt).run();
+    expect_got(&outcome, &[&attempt]);
+    assert_eq!(outcome.stderr, "");
+
+    // Nor the server of one that the guest may choose.
+    let run = probe().flag_path("--allow-read", &at("granted/production.yaml")).flag("--wasi-net");
+    expect_got(&run.argument(format!("tcp:{}", peer.address())).run(), &[]);
+    assert_eq!(peer.connections(), 0, "{:?}", peer.seen());
+}
+
 #[test]
 fn without_a_value_wasi_read_still_reaches_no_credential() {
     let peer = Peer::answering(|_| Vec::new());

@@ -123,8 +123,12 @@ impl WasiGrants {
             }
         }
         let path = protected.iter().find(|path| meets(path))?;
+        let cure = match [root.given(), root.real()].iter().any(|own| own.starts_with(path)) {
+            true => "a folder outside of that",
+            false => "a narrower folder",
+        };
         Some(format!(
-            "it would reach {path:?}, which holds credentials or tidegate's own files; grant a narrower folder"
+            "it would reach {path:?}, which holds credentials or tidegate's own files; grant {cure}"
         ))
     }
 }

@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::{Options, in_cluster};
@@ -7,7 +8,7 @@ use crate::{Options, in_cluster};
 ///
 /// What those kubeconfig files name besides is theirs to tell (`tidegate_kube::kubeconfig::Config::files`). No guest may be given
 /// any of it by WASI.
-pub fn credential_paths(env: &dyn Fn(&str) -> Option<String>, options: &Options) -> Vec<PathBuf> {
+pub fn credential_paths(env: &dyn Fn(&str) -> Option<OsString>, options: &Options) -> Vec<PathBuf> {
     let mut paths = vec![in_cluster::folder(&options.in_cluster)];
     paths.extend(options.kubeconfig.path.clone());
     if let Some(list) = env("KUBECONFIG") {

@@ -31,14 +31,13 @@ impl Protected {
             Some(variables) => variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone()),
             None => host.env(name),
         };
-        let text = |name: &str| env(name).and_then(|value| value.into_string().ok());
-        let mut paths = credential_paths(&text, options);
-        let mut endpoints = vec![in_cluster(options, &text), proxy(options)];
+        let mut paths = credential_paths(&env, options);
+        paths.extend(granted_to_transports(authority));
+        let mut endpoints = servers(options, &env);
         for path in paths.clone() {
             let kubeconfig = if path.ends_with(".kube") { path.join("config") } else { path };
             kubeconfig_names(host, &kubeconfig, &mut paths, &mut endpoints);
         }
-        paths.extend(files_that_transports_may_read(host, authority));
         paths.extend(own(engine));
         // The kernel shows this process' memory and environment there.
         paths.extend(["/proc", "/dev"].map(PathBuf::from));
@@ -46,7 +45,7 @@ impl Protected {
         paths.extend(canonical);
         paths.sort();
         paths.dedup();
-        Self { paths, endpoints: endpoints.into_iter().flatten().collect() }
+        Self { paths, endpoints }
     }
 }
 
@@ -55,21 +54,20 @@ fn kubeconfig_names(
     host: &HostAuthority,
     path: &Path,
     paths: &mut Vec<PathBuf>,
-    endpoints: &mut Vec<Option<Endpoint>>,
+    endpoints: &mut Vec<Endpoint>,
 ) {
     let Ok(document) = host.read_component(path).map(|text| kubeconfig::parse(&text, path)) else { return };
     let Ok(document) = document else { return };
     let config = document.into_config();
     paths.extend(config.files());
-    for cluster in config.clusters().values() {
-        endpoints.push(of_url(&cluster.server));
-    }
+    endpoints.extend(config.clusters().values().filter_map(|cluster| of_url(&cluster.server)));
 }
 
-/// A file that `--allow-read` names is one that a transport may take credentials from.
-fn files_that_transports_may_read(host: &HostAuthority, authority: &Authority) -> Vec<PathBuf> {
+/// What `--allow-read` names is there for transports to take credentials from: a guest may choose any file in it as its kubeconfig,
+/// and that may name any other.
+fn granted_to_transports(authority: &Authority) -> Vec<PathBuf> {
     let (roots, _) = authority.grants().path_roots(Kind::Read);
-    roots.iter().map(|root| root.real()).filter(|path| host.is_file(path)).map(Path::to_owned).collect()
+    roots.iter().flat_map(|root| [root.given(), root.real()]).map(Path::to_owned).collect()
 }
 
 /// The cache, and where configuration and logs are.
@@ -89,17 +87,23 @@ fn own(engine: &Inner) -> Vec<PathBuf> {
     folders.into_iter().flatten().collect()
 }
 
-fn in_cluster(options: &Options, env: &dyn Fn(&str) -> Option<String>) -> Option<Endpoint> {
-    if let Some(address) = &options.in_cluster.address {
-        return Endpoint::parse(address).ok();
-    }
-    let host = env("KUBERNETES_SERVICE_HOST").unwrap_or_else(|| "kubernetes.default.svc".to_owned());
-    let port = env("KUBERNETES_SERVICE_PORT").and_then(|port| port.parse().ok()).unwrap_or(443);
-    Some(Endpoint::new(Host::parse(&host).ok()?, port))
+/// The servers that flags, the environment and defaults name.
+fn servers(options: &Options, env: &dyn Fn(&str) -> Option<OsString>) -> Vec<Endpoint> {
+    let proxy = options.kubectl_proxy.url.as_deref().unwrap_or("http://localhost:8001");
+    let server = options.kubeconfig.server.as_deref().and_then(of_url);
+    let in_cluster = match &options.in_cluster.address {
+        Some(address) => vec![Endpoint::parse(address).ok()],
+        // The second is for a transport that may not see the variables.
+        None => vec![in_pod(env), Endpoint::parse("kubernetes.default.svc:443").ok()],
+    };
+    in_cluster.into_iter().chain([of_url(proxy), server]).flatten().collect()
 }
 
-fn proxy(options: &Options) -> Option<Endpoint> {
-    of_url(options.kubectl_proxy.url.as_deref().unwrap_or("http://localhost:8001"))
+/// The server as a pod's variables have it.
+fn in_pod(env: &dyn Fn(&str) -> Option<OsString>) -> Option<Endpoint> {
+    let text = |name: &str| env(name).and_then(|value| value.into_string().ok());
+    let port = text("KUBERNETES_SERVICE_PORT").and_then(|port| port.parse().ok()).unwrap_or(443);
+    Some(Endpoint::new(Host::parse(&text("KUBERNETES_SERVICE_HOST")?).ok()?, port))
 }
 
 /// Host and port of an `http` or `https` URL.

@@ -256,8 +256,8 @@ async fn diagnosis_tries_every_transport() {
 #[test]
 fn where_credentials_may_be() {
     let env = |name: &str| match name {
-        "KUBECONFIG" => Some("/a::/b".to_owned()),
-        "HOME" => Some("/home/me".to_owned()),
+        "KUBECONFIG" => Some("/a::/b".into()),
+        "HOME" => Some("/home/me".into()),
         _ => None,
     };
     let mut options = options();
