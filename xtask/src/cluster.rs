@@ -10,7 +10,9 @@ use crate::say::Failure;
 pub(crate) fn run(words: &[&str]) -> Result<ExitCode, Failure> {
     match words {
         ["up"] => up(1),
-        ["up", nodes] => up(nodes.parse().map_err(|_| Failure::usage(format!("{nodes} is no number of nodes")))?),
+        ["up", nodes] => {
+            up(nodes.parse().map_err(|_| Failure::usage(format!("{nodes} is no number of nodes")))?)
+        }
         ["down"] => {
             running()?.stop()?;
             Ok(ExitCode::SUCCESS)
@@ -24,7 +26,8 @@ pub(crate) fn run(words: &[&str]) -> Result<ExitCode, Failure> {
 }
 
 fn running() -> Result<Detached, Failure> {
-    Detached::find()?.ok_or_else(|| Failure::usage("no cluster runs; start one with `cargo xtask cluster up`".into()))
+    Detached::find()?
+        .ok_or_else(|| Failure::usage("no cluster runs; start one with `cargo xtask cluster up`".into()))
 }
 
 fn up(nodes: u16) -> Result<ExitCode, Failure> {

@@ -64,8 +64,11 @@ fn watch_pods(programs: &Path, wasm: &Path, kubeconfig: &Path) -> Result<ExitCod
 /// `host:port` of the one server in a kubeconfig that we wrote ourselves.
 fn server_of(kubeconfig: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(kubeconfig)?;
-    let server = text.split("https://").nth(1).and_then(|rest| rest.split(['"', '\n', '\'', '/', ',']).next());
-    server.map(str::to_owned).ok_or_else(|| Failure::usage(format!("{} names no https server", kubeconfig.display())))
+    let server =
+        text.split("https://").nth(1).and_then(|rest| rest.split(['"', '\n', '\'', '/', ',']).next());
+    server
+        .map(str::to_owned)
+        .ok_or_else(|| Failure::usage(format!("{} names no https server", kubeconfig.display())))
 }
 
 /// A child that never outlives us.

@@ -10,7 +10,8 @@ use crate::say::{self, Failure};
 use crate::{build, places};
 
 /// What cargo is asked to test. The compiler is tested apart, as it is built.
-const RUNS: [&[&str]; 2] = [&["--workspace", "--exclude", "tidegate-compiler"], &["--package", "tidegate-compiler"]];
+const RUNS: [&[&str]; 2] =
+    [&["--workspace", "--exclude", "tidegate-compiler"], &["--package", "tidegate-compiler"]];
 
 /// `cargo xtask test [FILTER]`.
 pub(crate) fn run(filter: &[&str]) -> Result<ExitCode, Failure> {
@@ -43,7 +44,13 @@ fn packages(names: &[&str]) -> Result<(), Failure> {
     say::run(Command::new("apt-get").args(arguments).args(missing).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
-fn cargo_test(packages: &[&str], filter: &[&str], programs: &Path, guests: &Path, sum: &mut Sum) -> Result<(), Failure> {
+fn cargo_test(
+    packages: &[&str],
+    filter: &[&str],
+    programs: &Path,
+    guests: &Path,
+    sum: &mut Sum,
+) -> Result<(), Failure> {
     let mut cargo = places::cargo();
     cargo.args(["test", "--locked", "--no-fail-fast"]).args(packages).args(filter);
     cargo.env("TIDEGATE_PROGRAMS", programs).env("TIDEGATE_GUESTS", guests).stdout(Stdio::piped());
@@ -74,7 +81,9 @@ impl Sum {
         let Some(rest) = line.strip_prefix("test result: ") else { return };
         for part in rest.split(['.', ';']) {
             let mut words = part.split_whitespace();
-            let (Some(count), Some(what)) = (words.next().and_then(|word| word.parse::<u64>().ok()), words.next()) else {
+            let (Some(count), Some(what)) =
+                (words.next().and_then(|word| word.parse::<u64>().ok()), words.next())
+            else {
                 continue;
             };
             match what {
@@ -103,7 +112,9 @@ mod tests {
     fn closing_lines_add_up() {
         let mut sum = Sum::default();
         sum.read("running 3 tests");
-        sum.read("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s");
+        sum.read(
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s",
+        );
         sum.read("test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 4 filtered out; finished in 1.00s");
         assert_eq!(sum, Sum { passed: 4, failed: 2, skipped: 1, broken: false });
     }
