@@ -49,11 +49,6 @@ impl HostAuthority {
         canonicalise(path)
     }
 
-    /// Whether a path leads to a regular file. Opens nothing.
-    pub fn is_file(&self, path: &Path) -> bool {
-        path.is_file()
-    }
-
     /// Reads a component, following links. Errors: no regular file, or larger than 512 MiB.
     pub fn read_component(&self, path: &Path) -> Result<Vec<u8>, ComponentError> {
         component::read(path)
