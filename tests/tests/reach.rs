@@ -279,6 +279,29 @@ fn what_transports_may_read_is_out_of_the_guests_reach() {
     assert_eq!(peer.connections(), 0, "{:?}", peer.seen());
 }
 
+/// With all files granted, a guest may choose any kubeconfig but those that it reads by itself, or whose credentials it does.
+#[test]
+fn no_credential_is_taken_from_what_the_guest_has_open() {
+    let peer = plain_peer();
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    std::fs::create_dir(at("open")).unwrap();
+    std::fs::write(at("open/token"), TOKEN).unwrap();
+    std::fs::write(at("open/config"), peer.kubeconfig_with("{token: x}")).unwrap();
+    symlink(at("open/config"), at("link")).unwrap();
+    for name in ["open/config", "link"] {
+        let ask = |run: Run| run.flag("-A").argument("/x").run();
+        let run = || Run::asking(&peer, &format!("kube-config={}", at(name).display()));
+        let before = peer.connections();
+        let outcome = ask(run().flag_path("--wasi-read", &at("open"))).expect_code(3);
+        assert_eq!(peer.connections(), before, "{name}: {:?}", peer.seen());
+        assert!(outcome.stdout.contains("error permission-denied: "), "{name}: {outcome:?}");
+        assert!(outcome.stdout.contains("(--wasi-read)"), "{name}: {outcome:?}");
+        ask(run()).expect_code(0);
+        assert!(peer.connections() > before, "{name}");
+    }
+}
+
 #[test]
 fn without_a_value_wasi_read_still_reaches_no_credential() {
     let peer = Peer::answering(|_| Vec::new());

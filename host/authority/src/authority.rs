@@ -21,11 +21,13 @@ pub struct Authority {
 }
 
 /// What every grant of one authority shares.
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) grants: Grants,
     pub(crate) environment: Environment,
     pub(crate) resolver: Resolver,
     aliases: Aliases,
+    guests_folders: Vec<PathBuf>,
 }
 
 impl Authority {
@@ -42,6 +44,13 @@ impl Authority {
     pub fn with_environment(&self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Authority {
         let environment = Environment::new(variables);
         Self::assemble(self.inner.grants.clone(), environment, self.inner.resolver.clone())
+    }
+
+    /// The same authority beside a guest that has these folders open, by their canonical paths: what the guest can read there by
+    /// itself is no place for a credential, and none is taken from it.
+    #[must_use]
+    pub fn with_guests_folders(&self, folders: Vec<PathBuf>) -> Authority {
+        Authority { inner: Arc::new(Inner { guests_folders: folders, ..(*self.inner).clone() }) }
     }
 
     /// The grants, roots in canonical form.
@@ -90,7 +99,9 @@ impl Authority {
         let grants = grants.canonicalised(&|path| canonicalise(path)).located(&|program| {
             environment.find_program(program).and_then(|path| canonical_or(program, path))
         });
-        Authority { inner: Arc::new(Inner { grants, environment, resolver, aliases: Aliases::of_system() }) }
+        let aliases = Aliases::of_system();
+        let inner = Inner { grants, environment, resolver, aliases, guests_folders: Vec::new() };
+        Authority { inner: Arc::new(inner) }
     }
 }
 
@@ -135,6 +146,11 @@ impl Inner {
         }
         let by_host = !self.grants.allows_everything(Kind::Write) && self.judge(&need).is_granted();
         by_host.then(|| Kind::Write.flag())
+    }
+
+    /// Whether the guest can read this real path by itself.
+    pub(crate) fn is_open_to_guest(&self, real: &Path) -> bool {
+        self.guests_folders.iter().any(|folder| real.starts_with(folder))
     }
 
     /// Why this kind of path is not granted; none where it is.

@@ -166,7 +166,8 @@ impl RunBuilder {
         if let Some(variables) = &self.environment {
             authority = authority.with_environment(variables.clone());
         }
-        let (mut wasi, reach) = wasi::context(engine, &authority, &options, self.environment.as_deref());
+        let (mut wasi, reach, authority) =
+            wasi::context(engine, authority, &options, self.environment.as_deref());
         wasi.arg(self.script.name()).args(&self.arguments);
         self.stdin.set(&mut wasi);
         self.stdout.set(Stream::Output, &mut wasi);

@@ -76,7 +76,8 @@ fn folder_of<'a>(round: &'a Round, path: &Path) -> Option<&'a Path> {
 
 /// On this thread: these are the few small files of a start.
 fn read(grant: &ReadGrant) -> File {
-    // What a guest can write it could have written: a kubeconfig that sends the user's certificate to a server of its own.
+    // What a guest can write it could have written: a kubeconfig that sends the user's certificate to a server of its own. What it can
+    // read by itself would be a credential in its hands.
     match grant.read_trusted_now(TEXT_CAP) {
         Ok(bytes) => File::Read(Secret::new(bytes)),
         Err(error) if error.is_not_found() => File::Missing,
@@ -87,7 +88,7 @@ fn read(grant: &ReadGrant) -> File {
 fn unreadable(error: ReadError) -> Error {
     match error.missing() {
         Some(missing) => Error::denied(error.to_string(), missing.flag().into_iter().collect()),
-        None if error.is_writable() => Error::denied(error.to_string(), Vec::new()),
+        None if error.is_guests() => Error::denied(error.to_string(), Vec::new()),
         None => Error::new(Code::NotConfigured, error.to_string()).broken(),
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn canonicalise(path: &Path) -> Option<PathBuf> {
 /// Links that the system itself has at the top: `/var/run` → `/run`, `/bin` → `/usr/bin`.
 ///
 /// A grant of `/run/x` is meant for `/var/run/x` too. These are read once, so that judging a need touches nothing.
+#[derive(Clone)]
 pub(crate) struct Aliases(Vec<(PathBuf, PathBuf)>);
 
 impl Aliases {

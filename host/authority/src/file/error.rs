@@ -32,6 +32,11 @@ pub enum ReadFailure {
         /// The path that the flag covers: the one that was asked for, or where it leads.
         path: PathBuf,
     },
+    /// The guest can read it by itself, and a credential is not for a guest.
+    OpenToGuest {
+        /// Where the path that was asked for leads.
+        path: PathBuf,
+    },
     /// A FIFO, device, socket, or a folder where a file was wanted. The text names it: `a FIFO`.
     NotAFile(&'static str),
     /// A file where a folder was wanted.
@@ -68,9 +73,9 @@ impl ReadError {
         matches!(self.failure, ReadFailure::NotFound)
     }
 
-    /// Whether the guest could have written the file: see [`ReadFailure::Writable`].
-    pub fn is_writable(&self) -> bool {
-        matches!(self.failure, ReadFailure::Writable { .. })
+    /// Whether the file is not the host's alone: see [`ReadFailure::Writable`] and [`ReadFailure::OpenToGuest`].
+    pub fn is_guests(&self) -> bool {
+        matches!(self.failure, ReadFailure::Writable { .. } | ReadFailure::OpenToGuest { .. })
     }
 
     /// What is not granted, where that is the reason.
@@ -114,6 +119,16 @@ impl fmt::Display for ReadError {
                 write!(
                     f,
                     "{own:?}, which can be written by the guest ({flag}), so that nothing is taken from it; \
+                     grant a folder that does not contain it"
+                )
+            }
+            ReadFailure::OpenToGuest { path: own } => {
+                if own != path {
+                    write!(f, "{path:?} leads to ")?;
+                }
+                write!(
+                    f,
+                    "{own:?}, which the guest can read by itself (--wasi-read), so that no credential is taken from it; \
                      grant a folder that does not contain it"
                 )
             }

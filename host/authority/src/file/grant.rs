@@ -57,10 +57,12 @@ impl ReadGrant {
         self.with_handle(|handle| read_file(handle, cap))
     }
 
-    /// As [`ReadGrant::read_now`], for what must not come from the guest: a credential, or what says where one goes.
+    /// As [`ReadGrant::read_now`], for what must neither come from the guest nor be open to it: a credential, or what says where one
+    /// goes.
     ///
     /// Errors besides: [`ReadFailure::Writable`] where a write grant covers the path, or the real path of the file that was
     /// opened: a link that somebody made long ago may lead from a folder of the host's into one of the guest's.
+    /// [`ReadFailure::OpenToGuest`] where that real path is in a folder that the guest has open.
     pub fn read_trusted_now(&self, cap: u64) -> Result<Vec<u8>, ReadError> {
         let refuse_writable = |path: &Path| match self.authority.writable_by(path) {
             Some(flag) => Err(ReadFailure::Writable { flag, path: path.to_owned() }),
@@ -69,7 +71,11 @@ impl ReadGrant {
         // Before anything is opened: whether there is such a file is the guest's choice too.
         refuse_writable(&self.path).map_err(|failure| ReadError::new(&self.path, failure))?;
         self.with_handle(|handle| {
-            refuse_writable(&handle.real_path()?)?;
+            let real = handle.real_path()?;
+            refuse_writable(&real)?;
+            if self.authority.is_open_to_guest(&real) {
+                return Err(ReadFailure::OpenToGuest { path: real });
+            }
             read_file(handle, cap)
         })
     }

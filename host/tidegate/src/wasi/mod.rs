@@ -32,28 +32,29 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     http::add_to_linker(linker)
 }
 
-/// A guest's own reach. A flag that cannot be honoured is a warning, and the run goes on without it.
+/// A guest's own reach, and the authority of the host beside such a guest. A flag that cannot be honoured is a warning, and the run
+/// goes on without it.
 pub(crate) fn context(
     engine: &Inner,
-    authority: &Authority,
+    authority: Authority,
     options: &Options,
     variables: Option<&[(OsString, OsString)]>,
-) -> (WasiCtxBuilder, Reach) {
+) -> (WasiCtxBuilder, Reach, Authority) {
     let mut wasi = WasiCtx::builder();
     let grants = authority.grants().wasi();
     if is_empty(grants) {
-        return (wasi, Reach::nothing());
+        return (wasi, Reach::nothing(), authority);
     }
     let warn = |text: &str| options.observer.event(&Event::Warning { text });
-    let protected = Protected::find(engine, authority, options, variables);
-    files::open(&mut wasi, grants, &protected, &warn);
+    let protected = Protected::find(engine, &authority, options, variables);
+    let open = files::open(&mut wasi, grants, &protected, &warn);
     wasi.envs(&authority.guest_variables());
-    if grants.is_empty(Kind::Net) {
-        return (wasi, Reach::nothing());
-    }
-    let reach = Reach::new(authority.guest_net(protected.endpoints));
+    let reach = match grants.is_empty(Kind::Net) {
+        true => Reach::nothing(),
+        false => Reach::new(authority.guest_net(protected.endpoints)),
+    };
     reach.check(&mut wasi);
-    (wasi, reach)
+    (wasi, reach, authority.with_guests_folders(open))
 }
 
 fn is_empty(grants: &WasiGrants) -> bool {

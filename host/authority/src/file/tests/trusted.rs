@@ -37,7 +37,7 @@ fn what_the_guest_could_have_written_is_not_trusted() {
                     for name in ["link", "absolute", "folder/file", "../w/file", "../alias/file"] {
                         assert_eq!(grant.child(name).read_now(CAP).unwrap(), b"hunter2");
                         let error = grant.child(name).read_trusted_now(CAP).unwrap_err();
-                        assert!(error.is_writable(), "{root} {name}: {error}");
+                        assert!(error.is_guests(), "{root} {name}: {error}");
                         let flag = if wasi.is_some() { "(--wasi-write)" } else { "(--allow-write)" };
                         assert!(error.to_string().contains(flag), "{error}");
                     }
@@ -47,8 +47,26 @@ fn what_the_guest_could_have_written_is_not_trusted() {
     }
     // Whether there is such a file is the guest's choice too.
     let guests = grant(None, Some(&text("w")), None);
-    assert!(guests.child("../w/none").read_trusted_now(CAP).unwrap_err().is_writable());
+    assert!(guests.child("../w/none").read_trusted_now(CAP).unwrap_err().is_guests());
     assert!(guests.child("none").read_trusted_now(CAP).unwrap_err().is_not_found());
+}
+
+/// What a guest has open it reads by itself, under whichever name the host gets there.
+#[test]
+fn what_the_guest_reads_by_itself_is_no_credential() {
+    let tree = Tree::new(&[("g/own", "own"), ("open/file", "hunter2")]);
+    tree.link("../open/file", "g/link");
+    let builder = || Grants::builder().allow(Kind::Read, None).unwrap().build();
+    let authority = Authority::from_ambient(builder()).with_guests_folders(vec![tree.path("open")]);
+    let grant = authority.approve(&Needs::new().read(tree.path("g"))).unwrap().read(&tree.path("g")).unwrap();
+    for grant in [grant.clone(), grant.walking()] {
+        assert_eq!(grant.child("own").read_trusted_now(CAP).unwrap(), b"own");
+        for name in ["link", "../open/file"] {
+            assert_eq!(grant.child(name).read_now(CAP).unwrap(), b"hunter2");
+            let error = grant.child(name).read_trusted_now(CAP).unwrap_err();
+            assert!(error.is_guests() && error.to_string().contains("(--wasi-read)"), "{name}: {error}");
+        }
+    }
 }
 
 /// A program that is started while a path is walked must not inherit a folder of it.
