@@ -1,7 +1,7 @@
 //! The thin translator between the WIT package `tidegate:host` and transports.
 //!
 //! Every host method decodes, calls and encodes; nothing here retries, decides or remembers. What a guest holds are handles into
-//! a [`ResourceTable`]: the things behind them own what they opened, so that dropping one closes it.
+//! a [`ResourceTable`](wasmtime::component::ResourceTable): the things behind them own what they opened, so that dropping one closes it.
 //!
 //! ```text
 //! wit.rs          bindgen's traits            convert.rs   transport's words ↔ WIT's words

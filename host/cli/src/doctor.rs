@@ -75,9 +75,11 @@ mod tests {
             let missing = missing.iter().map(ToString::to_string).collect();
             Err(Failure { transport: Kind::KubeConfig, reason, detail: detail.to_owned(), missing })
         };
-        let reached = Reached { server: "https://127.0.0.1:6443".into(), default_namespace: Some("web".into()) };
+        let reached =
+            Reached { server: "https://127.0.0.1:6443".into(), default_namespace: Some("web".into()) };
         let shown = |transport, verdict| shown(Style::Plain, &Finding { transport, verdict });
-        expect!["InCluster     works: https://127.0.0.1:6443, namespace web"].assert_eq(&shown(Kind::InCluster, Ok(reached)));
+        expect!["InCluster     works: https://127.0.0.1:6443, namespace web"]
+            .assert_eq(&shown(Kind::InCluster, Ok(reached)));
         expect![[r#"
             KubeConfig    permission-denied: read access to "/x"
                             grant: --allow-read=/x"#]]

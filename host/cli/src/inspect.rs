@@ -22,7 +22,8 @@ pub(crate) fn run(flags: &InspectFlags) -> ExitCode {
 fn inspected(flags: &InspectFlags) -> Result<Inspected, ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| told(&error, None))?;
-    let engine = crate::run::engine(&flags.cache, &OutputFlags::default()).map_err(|error| told(&error, error.cure()))?;
+    let engine = crate::run::engine(&flags.cache, &OutputFlags::default())
+        .map_err(|error| told(&error, error.cure()))?;
     runtime.block_on(engine.inspect_file(&flags.script)).map_err(|error| told(&error, error.cure()))
 }
 

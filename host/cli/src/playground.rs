@@ -10,6 +10,9 @@ pub(crate) fn run(flags: &PlaygroundFlags) -> ExitCode {
         Ok(own) => tidegate::become_program(&own.with_file_name("tidegate-playground"), &flags.flags),
         Err(error) => error,
     };
-    report::error(&error, Some("tidegate-playground is installed beside tidegate; `cargo xtask build` builds both"));
+    report::error(
+        &error,
+        Some("tidegate-playground is installed beside tidegate; `cargo xtask build` builds both"),
+    );
     ExitCode::from(COULD_NOT_START)
 }

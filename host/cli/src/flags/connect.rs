@@ -108,7 +108,9 @@ mod tests {
 
     #[test]
     fn times() {
-        for (text, expected) in [("3s", Some(3_000)), ("250ms", Some(250)), ("2m", Some(120_000)), ("7", Some(7_000))] {
+        for (text, expected) in
+            [("3s", Some(3_000)), ("250ms", Some(250)), ("2m", Some(120_000)), ("7", Some(7_000))]
+        {
             assert_eq!(duration(text).ok(), expected.map(Duration::from_millis), "{text}");
         }
         for text in ["", "s", "0s", "-1s", "3h", "99999999999999999999s", "11m"] {
