@@ -58,7 +58,8 @@ fn code<T>(result: Result<T, Error>) -> String {
 }
 
 fn wait_for_half_of(count: u64) {
-    let pollables: Vec<_> = (0..count).map(|index| poll::after(if index % 2 == 0 { 0 } else { HOUR })).collect();
+    let pollables: Vec<_> =
+        (0..count).map(|index| poll::after(if index % 2 == 0 { 0 } else { HOUR })).collect();
     let refs: Vec<_> = pollables.iter().collect();
     // All that are due must be told at once, however many there are.
     poll::after(5_000_000).block();
@@ -212,7 +213,9 @@ fn read(client: &Client, stream: &str, path: &str) {
     let event = |event: WatchEvent| format!("{:?} {}", event.event_type, text(event.object));
     let failed = |error: &Error| println!("{}", shown(error));
     match stream {
-        "bytes" => client.open_bytes(get(path)).map_or_else(|e| failed(&e), |s| all(|| s.next(), |b| vec![b.len().to_string()])),
+        "bytes" => client
+            .open_bytes(get(path))
+            .map_or_else(|e| failed(&e), |s| all(|| s.next(), |b| vec![b.len().to_string()])),
         "lines" => client
             .open_lines(get(path))
             .map_or_else(|e| failed(&e), |s| all(|| s.next(), |b| b.into_iter().map(text).collect())),
