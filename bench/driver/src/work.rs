@@ -98,7 +98,7 @@ pub(crate) const WORKS: &[Work] = &[
         pin: Pin::ServerOnly,
         peers: WATCHERS,
         thorough: 7,
-        quick: 2,
+        quick: 1,
     },
     Work {
         name: "sequential GET",
@@ -108,7 +108,7 @@ pub(crate) const WORKS: &[Work] = &[
         pin: Pin::Apart,
         peers: GETTERS,
         thorough: 9,
-        quick: 3,
+        quick: 1,
     },
     Work {
         name: "64-way GET",
@@ -118,7 +118,7 @@ pub(crate) const WORKS: &[Work] = &[
         pin: Pin::Apart,
         peers: GETTERS,
         thorough: 9,
-        quick: 3,
+        quick: 1,
     },
     Work {
         name: "list 10,000 pods",
@@ -128,7 +128,7 @@ pub(crate) const WORKS: &[Work] = &[
         pin: Pin::ServerOnly,
         peers: LISTERS,
         thorough: 9,
-        quick: 2,
+        quick: 1,
     },
     Work {
         name: "list 50,000 pods",
