@@ -1,7 +1,7 @@
 //! One guest, four transports, two API servers: the same cases must pass everywhere.
 //!
-//! Covers: T5, T8, T9, T12
-// T6 and T7 without exec and tunnels; T3 without rotation; H12's half that guests see.
+//! Covers: T5, T12
+// Parts of T6, T7 (without exec and tunnels), T3 (without rotation) and T9 (its caps are driven in hostile_server.rs).
 
 use tidegate_tests::{Run, Server, Target};
 

@@ -1,4 +1,6 @@
 //! Servers that answer wrongly, slowly, endlessly or elsewhere: each gives the guest a typed error in good time, and no more.
+//!
+//! Covers: T8
 
 use std::time::{Duration, Instant};
 
