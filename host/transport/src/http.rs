@@ -20,5 +20,5 @@ mod verify;
 pub(crate) use client::{Client, Origin};
 pub(crate) use dial::Dialer;
 pub(crate) use incoming::Incoming;
-pub(crate) use tls::{Certificates, Identity, Material, Tls, Trust};
+pub(crate) use tls::{Certificates, ClientIdentity, Identity, Material, Tls, Trust};
 pub(crate) use transport::HttpTransport;

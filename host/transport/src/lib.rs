@@ -37,6 +37,7 @@ use tidegate_kube::request::Request;
 
 pub use body::Body;
 pub use code::Code;
+pub use credentials::{CredentialKind, CredentialReport};
 pub use detect::{Choice, Detected, auto_detect, connect};
 pub use diagnose::{Finding, Reached, diagnose};
 pub use error::Error;
@@ -115,6 +116,11 @@ pub trait Transport: Send + Sync + 'static {
 
     /// The server, or the kubectl context, in words for people. Never holds a credential.
     fn server(&self) -> String;
+
+    /// What it proves itself with, without saying it; empty where it has no credential, or where another program has it.
+    fn credentials(&self) -> Vec<CredentialReport> {
+        Vec::new()
+    }
 
     /// Sends one request and waits for the head of its response, at most for the request's deadline.
     ///

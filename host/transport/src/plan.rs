@@ -41,7 +41,8 @@ pub(crate) struct Round {
     pub(crate) folders: Vec<PathBuf>,
     /// Files to read: of those folders, or granted one by one.
     pub(crate) files: Vec<PathBuf>,
-    pub(crate) net: Option<Endpoint>,
+    /// The server, and what stands before it or gives it its credential.
+    pub(crate) net: Vec<Endpoint>,
     pub(crate) run: Option<String>,
 }
 

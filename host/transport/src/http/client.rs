@@ -13,8 +13,9 @@ use super::dial::Dialer;
 use super::head::{self, Fixed};
 use super::incoming::Incoming;
 use super::pool::Pool;
+use super::tls::ClientIdentity;
 use super::{fault, status};
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Presented};
 use crate::request_body::RequestBody;
 use crate::{Body, Code, Error, Response};
 
@@ -82,27 +83,27 @@ impl Client {
         Ok(Client { dialer, fixed, credentials, pool: Arc::new(Pool::default()) })
     }
 
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
     /// Sends one request, a second time where that is harmless and the first could not know better: over a kept connection that
     /// had died, or with a token that had been replaced.
     pub(crate) async fn send(&self, checked: &Checked, body: RequestBody) -> Result<Response, Error> {
         let now = Instant::now();
         let deadline = now + checked.deadline();
         let again = body.again();
-        let authorization = self.credentials.header(now);
-        let (head, incoming) = self.attempt(checked, authorization.clone(), body, deadline).await?;
-        let (head, incoming) = match again {
-            Some(body) if head.status == StatusCode::UNAUTHORIZED => {
-                match self.credentials.replaced(authorization.as_ref()) {
-                    Some(fresh) => {
-                        // Read to its end, so that its connection serves the second try.
-                        status::read(&head, incoming, deadline).await;
-                        self.attempt(checked, Some(fresh), body, deadline).await?
-                    }
-                    None => (head, incoming),
-                }
-            }
-            _ => (head, incoming),
-        };
+        let presented = self.credentials.present(now, deadline).await?;
+        let (mut head, mut incoming) = self.attempt(checked, &presented, body, deadline).await?;
+        if head.status == StatusCode::UNAUTHORIZED
+            && let Some(body) = again
+            // What went wrong with a new credential is not what the server said about this request.
+            && let Ok(Some(fresh)) = self.credentials.replaced(&presented, deadline).await
+        {
+            // Read to its end, so that its connection serves the second try.
+            status::read(&head, incoming, deadline).await;
+            (head, incoming) = self.attempt(checked, &fresh, body, deadline).await?;
+        }
         if !head.status.is_success() {
             return Err(status::read(&head, incoming, deadline).await);
         }
@@ -122,27 +123,28 @@ impl Client {
     async fn attempt(
         &self,
         checked: &Checked,
-        authorization: Option<HeaderValue>,
+        presented: &Presented,
         body: RequestBody,
         deadline: Instant,
     ) -> Result<Head, Error> {
         let again = body.again();
-        let mut request = self.fixed.request(checked, authorization.clone(), body)?;
-        if let Some(kept) = self.pool.take().await {
+        let identity = presented.identity.as_deref();
+        let mut request = self.fixed.request(checked, presented.header.clone(), body)?;
+        if let Some(kept) = self.pool.take(identity.map(ClientIdentity::id)).await {
             match self.exchange(kept, request, deadline).await? {
                 Ok(head) => return Ok(head),
                 Err(mut broken) => {
                     request = match (broken.request.take(), again) {
                         (Some(untouched), _) => untouched,
                         (None, Some(body)) if may_repeat(checked.method(), broken.progress) => {
-                            self.fixed.request(checked, authorization, body)?
+                            self.fixed.request(checked, presented.header.clone(), body)?
                         }
                         _ => return Err(self.broken(broken)),
                     }
                 }
             }
         }
-        let fresh = self.dialer.dial(deadline).await?;
+        let fresh = self.dialer.dial(identity, deadline).await?;
         self.exchange(fresh, request, deadline).await?.map_err(|broken| self.broken(broken))
     }
 

@@ -19,6 +19,7 @@ pub(super) struct Connection {
     /// None once the connection has ended.
     driver: Option<Driver>,
     meter: Arc<Meter>,
+    identity: Option<u64>,
 }
 
 type Driver = Pin<Box<http1::Connection<TokioIo<Stream>, RequestBody>>>;
@@ -43,11 +44,17 @@ pub(super) enum Progress {
 }
 
 impl Connection {
-    pub(super) async fn open(io: Io) -> Result<Connection, hyper::Error> {
+    /// `identity` is that of the client certificate which the server saw.
+    pub(super) async fn open(io: Io, identity: Option<u64>) -> Result<Connection, hyper::Error> {
         let (stream, meter) = Stream::new(io);
         let (sender, driver) =
             http1::Builder::new().max_header_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?;
-        Ok(Connection { sender, driver: Some(Box::pin(driver)), meter })
+        Ok(Connection { sender, driver: Some(Box::pin(driver)), meter, identity })
+    }
+
+    /// Which client certificate the server saw.
+    pub(super) fn identity(&self) -> Option<u64> {
+        self.identity
     }
 
     /// Sends the request and waits for the response's head.

@@ -1,5 +1,6 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tidegate_authority::{ConnectError, NetGrant, TcpStream};
 use tokio::time::{Instant, timeout_at};
@@ -8,7 +9,7 @@ use tokio_rustls::TlsConnector;
 use super::connection::Connection;
 use super::fault;
 use super::stream::Io;
-use super::tls::{Tls, client_config};
+use super::tls::{ClientIdentity, Tls, client_config, with_identity};
 use crate::{Code, Error};
 
 /// Opens connections to one server.
@@ -18,7 +19,10 @@ pub(crate) struct Dialer {
 }
 
 struct Secured {
-    connector: TlsConnector,
+    /// Without a client certificate.
+    config: Arc<ClientConfig>,
+    /// With the client certificate that was dialled with last.
+    latest: Mutex<Option<(u64, Arc<ClientConfig>)>>,
     name: ServerName<'static>,
 }
 
@@ -42,18 +46,29 @@ impl Dialer {
         }
     }
 
-    pub(super) async fn dial(&self, deadline: Instant) -> Result<Connection, Error> {
+    /// `identity` is the client certificate to connect with.
+    pub(super) async fn dial(
+        &self,
+        identity: Option<&ClientIdentity>,
+        deadline: Instant,
+    ) -> Result<Connection, Error> {
         let tcp = self.net.connect(deadline).await.map_err(not_connected)?;
         let io = match &self.tls {
             None => Io::Plain(tcp),
-            Some(secured) => self.handshake(secured, tcp, deadline).await?,
+            Some(secured) => self.handshake(secured, identity, tcp, deadline).await?,
         };
-        let opened = Connection::open(io).await;
+        let opened = Connection::open(io, identity.map(ClientIdentity::id)).await;
         opened.map_err(|error| fault::in_exchange(error, &self.server(), &self.name()))
     }
 
-    async fn handshake(&self, secured: &Secured, tcp: TcpStream, deadline: Instant) -> Result<Io, Error> {
-        let handshake = secured.connector.connect(secured.name.clone(), tcp);
+    async fn handshake(
+        &self,
+        secured: &Secured,
+        identity: Option<&ClientIdentity>,
+        tcp: TcpStream,
+        deadline: Instant,
+    ) -> Result<Io, Error> {
+        let handshake = TlsConnector::from(secured.config(identity)).connect(secured.name.clone(), tcp);
         match timeout_at(deadline, handshake).await {
             Ok(Ok(stream)) => Ok(Io::Tls(Box::new(stream))),
             Ok(Err(error)) => Err(fault::in_handshake(error, &self.server(), &self.name())),
@@ -79,7 +94,7 @@ fn not_connected(error: ConnectError) -> Error {
 
 impl Secured {
     fn new(net: &NetGrant, tls: &Tls) -> Result<Secured, Error> {
-        let config = client_config(tls)?;
+        let config = Arc::new(client_config(tls)?);
         let name = match &tls.server_name {
             Some(name) => name.clone(),
             // Without brackets, as certificates have it.
@@ -88,6 +103,20 @@ impl Secured {
         let name = ServerName::try_from(name).map_err(|error| {
             Error::new(Code::Tls, "tls-server-name is neither a DNS name nor an address").because(error)
         })?;
-        Ok(Secured { connector: TlsConnector::from(Arc::new(config)), name })
+        Ok(Secured { config, latest: Mutex::new(None), name })
+    }
+
+    /// Made once for each certificate: those that were replaced are not needed again.
+    fn config(&self, identity: Option<&ClientIdentity>) -> Arc<ClientConfig> {
+        let Some(identity) = identity else { return self.config.clone() };
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*latest {
+            Some((id, config)) if *id == identity.id() => config.clone(),
+            _ => {
+                let config = Arc::new(with_identity(&self.config, identity));
+                *latest = Some((identity.id(), config.clone()));
+                config
+            }
+        }
     }
 }

@@ -21,10 +21,14 @@ const FRESH: Duration = Duration::from_millis(500);
 pub(super) struct Pool(Mutex<VecDeque<(Connection, Instant)>>);
 
 impl Pool {
-    /// A connection that was alive when last looked at.
-    pub(super) async fn take(&self) -> Option<Connection> {
+    /// A connection that was alive when last looked at, and that was opened with this client certificate. Those of others are
+    /// closed: they were replaced.
+    pub(super) async fn take(&self, identity: Option<u64>) -> Option<Connection> {
         loop {
             let (mut connection, since) = self.pop()?;
+            if connection.identity() != identity {
+                continue;
+            }
             if since.elapsed() > FRESH {
                 // A guest that computed all the while let no event of the socket through.
                 tokio::task::yield_now().await;

@@ -1,23 +1,24 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use tidegate_kube::Secret;
 
 use super::verify::{Given, Unchecked};
 use crate::{Code, Error};
 
-/// How the server proves itself to us, and we to it.
+/// How the server proves itself to us.
 #[derive(Clone, Debug)]
 pub(crate) struct Tls {
     pub(crate) trust: Trust,
     /// For SNI and verification, instead of the server's host.
     pub(crate) server_name: Option<String>,
-    pub(crate) identity: Option<Identity>,
 }
 
 /// Whom to believe.
@@ -34,11 +35,35 @@ pub(crate) enum Trust {
 /// Certificates in PEM, and where they come from.
 pub(crate) type Certificates = Material;
 
-/// A client certificate with its key.
+/// A client certificate with its key, in PEM.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) certificate: Certificates,
     pub(crate) key: Material,
+}
+
+/// A client certificate with the key that belongs to it, ready for handshakes.
+#[derive(Debug)]
+pub(crate) struct ClientIdentity {
+    id: u64,
+    key: Arc<CertifiedKey>,
+}
+
+impl ClientIdentity {
+    /// Errors, all [`Code::Tls`]: PEM that holds no certificate or no key, and a key that belongs to another certificate.
+    pub(crate) fn new(pair: &Identity) -> Result<Arc<ClientIdentity>, Error> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let (certificates, key) = (certificates(&pair.certificate)?, private_key(&pair.key)?);
+        let key = CertifiedKey::from_der(certificates, key, &aws_lc_rs::default_provider())
+            .map_err(|error| identity_error(pair, error))?;
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(ClientIdentity { id, key: Arc::new(key) }))
+    }
+
+    /// Another one for each that was made: a connection that was opened with one is of no use to the next.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
 }
 
 /// PEM text.
@@ -51,24 +76,26 @@ pub(crate) struct Material {
 
 /// Checks everything that can be checked without the server.
 ///
-/// Errors, all [`Code::Tls`]: a bundle that is empty or holds a broken certificate, a key that cannot be read or that belongs to
-/// another certificate.
+/// Errors, all [`Code::Tls`]: a bundle that is empty or holds a broken certificate.
 pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
+    let mut config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::new(Code::Tls, "prepare TLS").because(error))?
         .dangerous()
-        .with_custom_certificate_verifier(verifier(&tls.trust, provider)?);
-    let mut config = match &tls.identity {
-        None => builder.with_no_client_auth(),
-        Some(Identity { certificate, key }) => builder
-            .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
-            .map_err(|error| identity_error(certificate, key, error))?,
-    };
+        .with_custom_certificate_verifier(verifier(&tls.trust, provider)?)
+        .with_no_client_auth();
     // Without a choice between protocols there is no surprise; `h2` joins when there is something behind it.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// The same with a client certificate. Sessions are not shared with it: one that is resumed is the certificate's that began it.
+pub(super) fn with_identity(config: &ClientConfig, identity: &ClientIdentity) -> ClientConfig {
+    let mut config = config.clone();
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(identity.key.clone()));
+    config.resumption = Resumption::default();
+    config
 }
 
 fn verifier(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
@@ -134,7 +161,7 @@ fn is_encrypted(key: &Material) -> bool {
     key.pem.expose().windows(MARK.len()).any(|window| window == MARK)
 }
 
-fn identity_error(certificate: &Certificates, key: &Material, error: rustls::Error) -> Error {
+fn identity_error(Identity { certificate, key }: &Identity, error: rustls::Error) -> Error {
     match error {
         rustls::Error::InconsistentKeys(_) => Error::new(
             Code::Tls,

@@ -6,7 +6,7 @@ use tidegate_kube::request::{Request, StreamedBody};
 
 use super::client::{Client, Origin};
 use crate::request_body::RequestBody;
-use crate::{BodyReader, Code, Error, Event, Kind, Observer, Response, Support, Transport};
+use crate::{BodyReader, Code, CredentialReport, Error, Event, Kind, Observer, Response, Support, Transport};
 
 /// The transports that speak HTTP by themselves: all but [`Kind::KubectlRaw`].
 pub(crate) struct HttpTransport {
@@ -32,6 +32,10 @@ impl Transport for HttpTransport {
 
     fn server(&self) -> String {
         self.origin.to_string()
+    }
+
+    fn credentials(&self) -> Vec<CredentialReport> {
+        self.client.credentials().reports()
     }
 
     fn send(

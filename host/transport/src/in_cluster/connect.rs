@@ -4,7 +4,7 @@ use tidegate_authority::Authority;
 use tidegate_kube::kubeconfig::Scheme;
 
 use super::plan::Plan;
-use crate::credentials::{Credentials, TokenFile};
+use crate::credentials::{Credentials, Moment, TokenFile};
 use crate::drive::drive;
 use crate::http::{Certificates, Client, Dialer, HttpTransport, Origin, Tls, Trust};
 use crate::{Code, Error, Kind, Options, Transport};
@@ -18,12 +18,12 @@ pub(crate) fn connect(authority: &Authority, options: &Options) -> Result<Arc<dy
 
     let path = |name| ready.folder.join(name).display().to_string();
     let ca = Certificates { pem: ready.ca, origin: path("ca.crt") };
-    let tls = Tls { trust: Trust::Given(ca), server_name: None, identity: None };
+    let tls = Tls { trust: Trust::Given(ca), server_name: None };
     let token =
-        TokenFile::new(folder.child("token"), ready.token.expose(), &path("token"), authority.clock().now())?;
+        TokenFile::new(folder.child("token"), ready.token.expose(), &path("token"), None, Moment::now())?;
     let origin = Origin { scheme: Scheme::Https, endpoint: ready.endpoint, prefix: String::new() };
     let dialer = Dialer::new(net, Some(&tls))?;
-    let client = Client::new(&origin, dialer, Credentials::File(token), &options.user_agent)?;
+    let client = Client::new(&origin, dialer, Credentials::Source(Arc::new(token)), &options.user_agent)?;
     Ok(Arc::new(HttpTransport {
         kind: Kind::InCluster,
         namespace: ready.namespace,

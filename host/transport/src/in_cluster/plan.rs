@@ -105,7 +105,7 @@ impl Rounds for Plan {
             },
             // The folder again: the token is read from it for as long as the transport lives.
             Stage::Connect { endpoint, .. } => {
-                Round { folders: vec![folder.clone()], net: Some(endpoint.clone()), ..Round::default() }
+                Round { folders: vec![folder.clone()], net: vec![endpoint.clone()], ..Round::default() }
             }
         }
     }
@@ -212,7 +212,7 @@ mod tests {
             (&[(HOST, "fd00::1"), (PORT, "6443")], "[fd00::1]:6443"),
         ] {
             let plan = again(again(plan(None), variables(given)), files(FILES));
-            assert_eq!(plan.round().net.expect("net").to_string(), endpoint);
+            assert_eq!(plan.round().net[0].to_string(), endpoint);
         }
         for given in
             [&[(HOST, "10.0.0.1"), (PORT, "70000")][..], &[(HOST, "a b")], &[(HOST, "h"), (PORT, "0")]]
@@ -225,7 +225,7 @@ mod tests {
     fn an_address_of_the_host_needs_no_environment() {
         let plan = plan(Some("[::1]:16443"));
         assert!(plan.round().variables.is_empty());
-        assert_eq!(again(plan, files(FILES)).round().net.expect("net").to_string(), "[::1]:16443");
+        assert_eq!(again(plan, files(FILES)).round().net[0].to_string(), "[::1]:16443");
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub(super) struct Ready {
     pub(super) origin: Origin,
     /// None for plain HTTP.
     pub(super) tls: Option<Tls>,
+    pub(super) identity: Option<Identity>,
     pub(super) credential: Credential,
     pub(super) namespace: Option<String>,
     pub(super) warnings: Vec<String>,
@@ -188,7 +189,7 @@ impl Rounds for Plan {
             Stage::Read(Listed::Explicit(file)) => Round { files: vec![file.clone()], ..Round::default() },
             Stage::Connect(connect) => Round {
                 files: connect.resolved.files(),
-                net: Some(connect.origin.endpoint.clone()),
+                net: vec![connect.origin.endpoint.clone()],
                 ..Round::default()
             },
         }
@@ -280,6 +281,7 @@ fn ready(connect: Connect, mut inputs: Inputs) -> Result<Ready, Error> {
         // As client-go: whoever listens on a plain connection gets no credential.
         credential: if secure { credential(&resolved, &mut inputs)? } else { Credential::None },
         tls: if secure { Some(tls(&resolved, &mut inputs)?) } else { None },
+        identity: identity(&resolved, &mut inputs)?,
         origin,
         namespace: resolved.namespace,
         warnings: resolved.warnings,
@@ -288,7 +290,6 @@ fn ready(connect: Connect, mut inputs: Inputs) -> Result<Ready, Error> {
 
 fn tls(resolved: &Resolved, inputs: &mut Inputs) -> Result<Tls, Error> {
     let cluster = resolved.cluster.as_deref().unwrap_or_default();
-    let user = resolved.user.as_deref().unwrap_or_default();
     let trust = match (resolved.tls.verification, &resolved.tls.ca) {
         (Verification::Skip, _) => Trust::Anybody,
         (Verification::Verify, None) => Trust::System,
@@ -296,14 +297,16 @@ fn tls(resolved: &Resolved, inputs: &mut Inputs) -> Result<Tls, Error> {
             Trust::Given(material(ca, &format!("certificate-authority of cluster {cluster:?}"), inputs)?)
         }
     };
-    let identity = match &resolved.client_cert {
-        None => None,
-        Some(pair) => Some(Identity {
-            certificate: material(&pair.cert, &format!("client-certificate of user {user:?}"), inputs)?,
-            key: material(&pair.key, &format!("client-key of user {user:?}"), inputs)?,
-        }),
-    };
-    Ok(Tls { trust, server_name: resolved.tls.server_name.clone(), identity })
+    Ok(Tls { trust, server_name: resolved.tls.server_name.clone() })
+}
+
+fn identity(resolved: &Resolved, inputs: &mut Inputs) -> Result<Option<Identity>, Error> {
+    let user = resolved.user.as_deref().unwrap_or_default();
+    let Some(pair) = &resolved.client_cert else { return Ok(None) };
+    Ok(Some(Identity {
+        certificate: material(&pair.cert, &format!("client-certificate of user {user:?}"), inputs)?,
+        key: material(&pair.key, &format!("client-key of user {user:?}"), inputs)?,
+    }))
 }
 
 fn material(source: &Source, field: &str, inputs: &mut Inputs) -> Result<Material, Error> {

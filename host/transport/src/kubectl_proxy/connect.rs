@@ -20,9 +20,9 @@ pub(crate) fn connect(
     let net = approved.net(&origin.endpoint).ok_or_else(|| {
         Error::new(Code::PermissionDenied, "the approval of KubectlProxy's only round is incomplete")
     })?;
-    let tls = Tls { trust: Trust::System, server_name: None, identity: None };
+    let tls = Tls { trust: Trust::System, server_name: None };
     let dialer = Dialer::new(net, Some(&tls).filter(|_| origin.scheme == Scheme::Https))?;
-    let client = Client::new(&origin, dialer, Credentials::None, &options.user_agent)?;
+    let client = Client::new(&origin, dialer, Credentials::none(), &options.user_agent)?;
     Ok(Arc::new(HttpTransport {
         kind: Kind::KubectlProxy,
         namespace: None,

@@ -26,7 +26,7 @@ impl Rounds for Plan {
     type Ready = Origin;
 
     fn round(&self) -> Round {
-        Round { net: Some(self.origin.endpoint.clone()), ..Round::default() }
+        Round { net: vec![self.origin.endpoint.clone()], ..Round::default() }
     }
 
     fn advance(self, _: Inputs) -> Result<Step<Plan, Origin>, Error> {
