@@ -1,5 +1,5 @@
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,6 +47,8 @@ struct Shared {
     script: Script,
     seen: Mutex<Vec<Asked>>,
     connections: AtomicUsize,
+    open: AtomicUsize,
+    written: AtomicUsize,
     ended: AtomicBool,
     /// What fills the queue of [`Manner::NeverAccepts`].
     waiting: Mutex<Vec<TcpStream>>,
@@ -73,13 +75,26 @@ impl Peer {
     ///
     /// # Panics
     /// Where it cannot listen.
-    #[expect(clippy::expect_used, reason = "a test without its peer fails")]
     pub fn start(
         shown: Shown,
         manner: Manner,
         script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static,
     ) -> Peer {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+        Peer::at((Ipv4Addr::LOCALHOST, 0).into(), shown, manner, script)
+    }
+
+    /// A peer at an address of the test's choice; port 0 is a free one.
+    ///
+    /// # Panics
+    /// Where it cannot listen.
+    #[expect(clippy::expect_used, reason = "a test without its peer fails")]
+    pub fn at(
+        address: SocketAddr,
+        shown: Shown,
+        manner: Manner,
+        script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static,
+    ) -> Peer {
+        let listener = TcpListener::bind(address).expect("listen");
         let address = listener.local_addr().expect("an address");
         let identity = identity(shown);
         let shared = Arc::new(Shared {
@@ -88,6 +103,8 @@ impl Peer {
             script: Box::new(script),
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            written: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
             waiting: Mutex::default(),
         });
@@ -111,6 +128,11 @@ impl Peer {
     /// `127.0.0.1:port`.
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// `https://127.0.0.1:port`.
@@ -161,6 +183,16 @@ current-context: x\n",
         self.shared.connections.load(Ordering::SeqCst)
     }
 
+    /// How many of them are open now, as far as this side has seen.
+    pub fn open(&self) -> usize {
+        self.shared.open.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes of answers were taken from it, by the other side or by the two sockets between.
+    pub fn written(&self) -> usize {
+        self.shared.written.load(Ordering::SeqCst)
+    }
+
     /// The kernel completes handshakes up to the length of the queue: with 0, one or two more.
     fn fill_queue(&self) {
         for _ in 0..4 {
@@ -203,9 +235,13 @@ fn serve(listener: &TcpListener, shared: &Arc<Shared>) {
         }
         let Ok(stream) = stream else { continue };
         shared.connections.fetch_add(1, Ordering::SeqCst);
+        shared.open.fetch_add(1, Ordering::SeqCst);
         let shared = shared.clone();
-        // A client that leaves is no failure of the peer's.
-        std::thread::spawn(move || drop(connection(stream, &shared)));
+        std::thread::spawn(move || {
+            // A client that leaves is no failure of the peer's.
+            let _ = connection(stream, &shared);
+            shared.open.fetch_sub(1, Ordering::SeqCst);
+        });
     }
 }
 
@@ -240,10 +276,14 @@ fn conversation(mut stream: impl Read + Write, shared: &Shared) -> io::Result<()
             Err(error) => return Err(error),
         };
         shared.seen().push(asked.clone());
+        let say = |stream: &mut dyn Write, bytes: &[u8]| {
+            shared.written.fetch_add(bytes.len(), Ordering::SeqCst);
+            stream.write_all(bytes)
+        };
         for act in (shared.script)(&asked) {
             match act {
-                Act::Say(bytes) => stream.write_all(&bytes)?,
-                Act::Repeat(bytes, times) => (0..times).try_for_each(|_| stream.write_all(&bytes))?,
+                Act::Say(bytes) => say(&mut stream, &bytes)?,
+                Act::Repeat(bytes, times) => (0..times).try_for_each(|_| say(&mut stream, &bytes))?,
                 Act::Pause(time) => {
                     stream.flush()?;
                     std::thread::sleep(time);

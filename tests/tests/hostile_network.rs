@@ -1,5 +1,5 @@
 //! One address has many spellings and many names: a grant of one is no grant of another, and no spelling gets past a denial.
-// A name whose answer changes between check and dial needs a resolver of its own: authority's tests hold one, and prove it there.
+// A name whose answer changes between check and dial needs a DNS server of the test's own: see `enforcement`.
 
 use tidegate_tests::{Act, Manner, Outcome, Peer, Run, Shown};
 
