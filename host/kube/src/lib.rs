@@ -11,5 +11,6 @@ pub mod request;
 mod secret;
 pub mod status;
 pub mod text;
+pub mod yaml;
 
 pub use secret::Secret;

@@ -12,10 +12,10 @@ mod decode;
 mod error;
 mod merge;
 mod resolve;
-mod scalar;
+pub(crate) mod scalar;
 mod schema;
 mod server;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use auth::{Auth, ClientCert};
 pub use decode::ParseError;

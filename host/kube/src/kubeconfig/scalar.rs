@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::yaml::{Fault, Value};
 
 /// Types a scalar.
-pub(super) fn resolve(text: Zeroizing<String>, plain: bool, tag: Tag<'_>) -> Result<Value, Fault> {
+pub(crate) fn resolve(text: Zeroizing<String>, plain: bool, tag: Tag<'_>) -> Result<Value, Fault> {
     let value = match tag {
         Tag::None if plain => infer(&text)?,
         Tag::Core("binary") => {
@@ -33,7 +33,7 @@ pub(super) fn resolve(text: Zeroizing<String>, plain: bool, tag: Tag<'_>) -> Res
 
 /// A scalar's tag.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Tag<'a> {
+pub(crate) enum Tag<'a> {
     /// There is none.
     None,
     /// `!!name`.

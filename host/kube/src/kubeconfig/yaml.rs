@@ -4,6 +4,7 @@
 //! The parser's events are used, not a serde deserialiser: only they tell a quoted scalar from a plain one.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 
 use granit_parser::{Event, Parser, ScalarStyle};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -24,7 +25,7 @@ pub const MAX_DEPTH: usize = 200;
 
 /// A YAML tree as JSON has it. Text is wiped when dropped: it may be a credential.
 #[derive(Clone)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// Nothing.
     Null,
     /// A bool.
@@ -83,7 +84,7 @@ fn whole(number: &serde_json::Number) -> Option<i64> {
 
 /// What is wrong with a document, its text left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     #[error("it is longer than the cap of {MAX_BYTES} bytes")]
     TooLong,
     #[error("it is not UTF-8 (nor UTF-16 with a byte order mark)")]
@@ -120,35 +121,68 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, At> {
     if bytes.len() > MAX_BYTES {
         return Err((Fault::TooLong, 0));
     }
-    let text = Zeroizing::new(unicode(bytes).ok_or((Fault::Encoding, 0))?.into_owned());
-    if let Some(offset) = text.find(is_refused) {
-        return Err((Fault::Control, text[..offset].matches('\n').count() + 1));
-    }
     let mut builder = Builder::default();
+    feed(bytes, &mut builder)?;
+    Ok(builder.finish())
+}
+
+/// What is made of the parser's events.
+pub(crate) trait Sink {
+    /// What it finds wrong.
+    type Fault: From<Fault>;
+
+    /// Whether the next node is outside of all brackets and braces.
+    fn is_block(&self) -> bool;
+
+    /// Takes an event that begins at `line`, and says whether it wants more of them.
+    fn take(&mut self, event: Event<'_>, line: usize) -> Result<ControlFlow<()>, Self::Fault>;
+}
+
+/// Reads text that may be YAML. Errors: with the line, counted from 1; 0 where it is the whole document.
+pub(crate) fn feed<S: Sink>(bytes: &[u8], sink: &mut S) -> Result<(), (S::Fault, usize)> {
+    let fault = |fault: Fault, line| (fault.into(), line);
+    let text = Zeroizing::new(unicode(bytes).ok_or_else(|| fault(Fault::Encoding, 0))?.into_owned());
+    if let Some(offset) = text.find(is_refused) {
+        return Err(fault(Fault::Control, text[..offset].matches('\n').count() + 1));
+    }
     for event in Parser::new_from_str(&text) {
-        let (event, span) = event.map_err(|error| (Fault::Syntax, error.marker().line()))?;
+        let (event, span) = event.map_err(|error| fault(Fault::Syntax, error.marker().line()))?;
         let line = span.start.line();
-        if builder.is_block()
+        if sink.is_block()
             && is_node(&event)
             && span.start.byte_offset().is_some_and(|at| is_after_tab(&text[..at]))
         {
-            return Err((Fault::Tab, line));
+            return Err(fault(Fault::Tab, line));
         }
+        if sink.take(event, line).map_err(|fault| (fault, line))?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Sink for Builder {
+    type Fault = Fault;
+
+    fn is_block(&self) -> bool {
+        Builder::is_block(self)
+    }
+
+    fn take(&mut self, event: Event<'_>, _: usize) -> Result<ControlFlow<()>, Fault> {
         match event {
-            Event::DocumentEnd | Event::StreamEnd => break,
+            Event::DocumentEnd | Event::StreamEnd => return Ok(ControlFlow::Break(())),
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.as_deref().map(|tag| (tag.handle(), tag.suffix()));
-                builder.scalar(Zeroizing::new(text.into_owned()), style == ScalarStyle::Plain, tag, anchor)
+                self.scalar(Zeroizing::new(text.into_owned()), style == ScalarStyle::Plain, tag, anchor)?;
             }
-            Event::SequenceStart(style, anchor, _) => builder.begin_list(style, anchor),
-            Event::MappingStart(style, anchor, _) => builder.begin_map(style, anchor),
-            Event::SequenceEnd | Event::MappingEnd => builder.end(),
-            Event::Alias(anchor) => builder.alias(anchor),
-            _ => Ok(()),
+            Event::SequenceStart(style, anchor, _) => self.begin_list(style, anchor)?,
+            Event::MappingStart(style, anchor, _) => self.begin_map(style, anchor)?,
+            Event::SequenceEnd | Event::MappingEnd => self.end()?,
+            Event::Alias(anchor) => self.alias(anchor)?,
+            _ => {}
         }
-        .map_err(|fault| (fault, line))?;
+        Ok(ControlFlow::Continue(()))
     }
-    Ok(builder.finish())
 }
 
 fn is_node(event: &Event<'_>) -> bool {
