@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use tidegate_grants::{Endpoint, Kind, Need, Verdict};
+use tidegate_grants::{Endpoint, Kind, Need, Verdict, connection_name};
 use wasmtime::Result;
 
 use crate::View;
@@ -27,6 +27,7 @@ fn need(kind: Kind, value: String) -> Option<Need> {
         Kind::Write => is_plain(Path::new(&value)).then(|| Need::Write(value.into())),
         Kind::Env => Some(Need::Env(value)),
         Kind::Run => Some(Need::Run(value)),
+        Kind::Connection => connection_name(&value).is_ok().then_some(Need::Connection(value)),
     }
 }
 
@@ -53,6 +54,8 @@ mod tests {
             (Kind::Write, "", false),
             (Kind::Env, "HOME", true),
             (Kind::Run, "kubectl", true),
+            (Kind::Connection, "prod", true),
+            (Kind::Connection, "prod-*", false),
         ];
         for (kind, value, expected) in cases {
             assert_eq!(need(kind, value.to_owned()).is_some(), expected, "{kind} {value}");

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::connection::ConnectionPattern;
 use crate::error::{FlagError, Invalid};
+use crate::flag::{Family, Flag};
 use crate::grants::Grants;
 use crate::need::Kind;
 use crate::net::NetPattern;
@@ -20,39 +22,66 @@ use crate::variable::EnvPattern;
 /// Errors are [`FlagError`]s that name the flag, the value, what is wrong and the cure; an empty list or value is one.
 #[derive(Debug, Clone, Default)]
 pub struct GrantsBuilder {
-    working_folder: Option<PathBuf>,
+    places: Places,
     allow: Rules,
     wasi: Rules,
     deny: Rules,
 }
 
+/// What relative paths, and those that begin with `~`, begin at.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    working_folder: Option<PathBuf>,
+    home: Option<PathBuf>,
+}
+
 impl GrantsBuilder {
     /// The absolute folder that relative paths of later flags start from. Without it a relative path is an error.
     pub fn working_folder(&mut self, folder: impl Into<PathBuf>) -> &mut Self {
-        self.working_folder = Some(folder.into());
+        self.places.working_folder = Some(folder.into());
         self
+    }
+
+    /// The absolute folder that `~` stands for at the start of later flags' paths. Without it `~` is a character like others: on a
+    /// command line the shell has put the folder in.
+    pub fn home(&mut self, folder: impl Into<PathBuf>) -> &mut Self {
+        self.places.home = Some(folder.into());
+        self
+    }
+
+    /// A flag as text has it.
+    pub fn add(&mut self, flag: &Flag) -> Result<&mut Self, FlagError> {
+        match flag {
+            Flag::AllowAll => Ok(self.allow_all()),
+            Flag::Rule { family: Family::Allow, kind, list } => self.allow(*kind, list.as_deref()),
+            Flag::Rule { family: Family::Deny, kind, list } => self.deny(*kind, list.as_deref()),
+            Flag::Rule { family: Family::Wasi, kind, list } => self.wasi(*kind, list.as_deref()),
+        }
     }
 
     /// `--allow-<kind>[=list]`.
     pub fn allow(&mut self, kind: Kind, list: Option<&str>) -> Result<&mut Self, FlagError> {
-        add(&mut self.allow, kind, kind.flag(), list, self.working_folder.as_deref())?;
+        add(&mut self.allow, kind, kind.flag(), list, &self.places)?;
         Ok(self)
     }
 
     /// `--deny-<kind>[=list]`. Bounds the `--wasi-…` flags too.
     pub fn deny(&mut self, kind: Kind, list: Option<&str>) -> Result<&mut Self, FlagError> {
-        add(&mut self.deny, kind, kind.deny_flag(), list, self.working_folder.as_deref())?;
+        add(&mut self.deny, kind, kind.deny_flag(), list, &self.places)?;
         Ok(self)
     }
 
-    /// `--wasi-<kind>[=list]`: what the guest may do by itself. Errors besides: [`Kind::Run`], which WASI does not have.
+    /// `--wasi-<kind>[=list]`: what the guest may do by itself. Errors besides: [`Kind::Run`] and [`Kind::Connection`], which WASI does
+    /// not have.
     pub fn wasi(&mut self, kind: Kind, list: Option<&str>) -> Result<&mut Self, FlagError> {
         let Some(flag) = kind.wasi_flag() else {
-            let invalid =
-                Invalid::new("WASI starts no programs", "use --allow-run for what the host may start");
-            return Err(FlagError::new("--wasi-run", list.unwrap_or_default(), invalid));
+            let invalid = Invalid::new(
+                format!("WASI has nothing of the kind {kind}"),
+                format!("use {} for what the host may do", kind.flag()),
+            );
+            return Err(FlagError::new(format!("--wasi-{kind}"), list.unwrap_or_default(), invalid));
         };
-        add(&mut self.wasi, kind, flag, list, self.working_folder.as_deref())?;
+        add(&mut self.wasi, kind, flag, list, &self.places)?;
         Ok(self)
     }
 
@@ -69,19 +98,36 @@ impl GrantsBuilder {
     }
 }
 
+impl Places {
+    fn root(&self, text: &str) -> Result<Root, Invalid> {
+        let folder = self.working_folder.as_deref();
+        let beneath_home = |home: &Path| {
+            let rest = text.strip_prefix('~')?;
+            let rest = if rest.is_empty() { "" } else { rest.strip_prefix('/')? };
+            Some(home.join(rest).into_os_string().into_string())
+        };
+        match self.home.as_deref().and_then(beneath_home) {
+            None => Root::parse(text, folder),
+            Some(Ok(path)) => Root::parse(&path, folder),
+            Some(Err(_)) => Err(Invalid::new("the home folder's path is not UTF-8", "write the path out")),
+        }
+    }
+}
+
 fn add(
     rules: &mut Rules,
     kind: Kind,
     flag: &'static str,
     list: Option<&str>,
-    folder: Option<&Path>,
+    places: &Places,
 ) -> Result<(), FlagError> {
     match kind {
         Kind::Net => extend(&mut rules.net, flag, list, NetPattern::parse),
-        Kind::Read => extend(&mut rules.read, flag, list, |text| Root::parse(text, folder)),
-        Kind::Write => extend(&mut rules.write, flag, list, |text| Root::parse(text, folder)),
+        Kind::Read => extend(&mut rules.read, flag, list, |text| places.root(text)),
+        Kind::Write => extend(&mut rules.write, flag, list, |text| places.root(text)),
         Kind::Env => extend(&mut rules.env, flag, list, EnvPattern::parse),
         Kind::Run => extend(&mut rules.run, flag, list, RunPattern::parse),
+        Kind::Connection => extend(&mut rules.connection, flag, list, ConnectionPattern::parse),
     }
 }
 

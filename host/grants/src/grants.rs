@@ -91,7 +91,7 @@ impl Grants {
         match kind {
             Kind::Read => (&self.inner.read.allow, &self.inner.read.deny),
             Kind::Write => (&self.inner.write.allow, &self.inner.write.deny),
-            Kind::Net | Kind::Env | Kind::Run => (&[], &[]),
+            Kind::Net | Kind::Env | Kind::Run | Kind::Connection => (&[], &[]),
         }
     }
 
@@ -118,6 +118,12 @@ impl Grants {
         Self::from_layers(self.inner.layers.and(&other.inner.layers), wasi)
     }
 
+    /// What the connections of the registry may use on behalf of a guest with these grants: everything that they need, since
+    /// whoever started tidegate defined them, but for what is denied, and for credentials that the guest could have written.
+    pub fn for_connections(&self) -> Grants {
+        Self::from_layers(self.inner.layers.for_connections(), self.inner.wasi.clone())
+    }
+
     /// What the guest itself may do, by the `--wasi-*` flags.
     pub fn wasi(&self) -> &WasiGrants {
         &self.inner.wasi
@@ -131,6 +137,14 @@ impl Grants {
         let roots = |kind| Roots { allow: layers.allowed_roots(kind), deny: layers.denied_roots(kind) };
         let (read, write) = (roots(Kind::Read), roots(Kind::Write));
         Self { inner: Arc::new(Inner { layers, read, write, wasi }) }
+    }
+}
+
+/// The same flags, in the same order.
+impl PartialEq for Grants {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+            || (self.inner.layers == other.inner.layers && self.inner.wasi == other.inner.wasi)
     }
 }
 

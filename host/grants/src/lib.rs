@@ -21,9 +21,11 @@
 
 mod address;
 mod builder;
+mod connection;
 mod denied;
 mod endpoint;
 mod error;
+mod flag;
 mod grants;
 mod need;
 mod net;
@@ -36,9 +38,11 @@ mod wasi;
 
 pub use address::{AddressClass, AddressRefused, Refusal, destination};
 pub use builder::GrantsBuilder;
+pub use connection::{ConnectionPattern, connection_name};
 pub use denied::{Denied, Missing, Verdict};
 pub use endpoint::{Endpoint, Host};
 pub use error::{FlagError, Invalid};
+pub use flag::{Family, Flag};
 pub use grants::Grants;
 pub use need::{Kind, Need};
 pub use net::{Cidr, NetPattern};

@@ -20,13 +20,15 @@ pub enum Kind {
     Env,
     /// Programs.
     Run,
+    /// Connections of the registry, by name, with all that each of them needs.
+    Connection,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 5] = [Kind::Net, Kind::Read, Kind::Write, Kind::Env, Kind::Run];
+    pub const ALL: [Kind; 6] = [Kind::Net, Kind::Read, Kind::Write, Kind::Env, Kind::Run, Kind::Connection];
 
-    /// The word that flags and WIT's `permissions.query` use: `net`, `read`, `write`, `env`, `run`.
+    /// The word that flags and WIT's `permissions.query` use: `net`, `read`, `write`, `env`, `run`, `connection`.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Net => "net",
@@ -34,6 +36,7 @@ impl Kind {
             Kind::Write => "write",
             Kind::Env => "env",
             Kind::Run => "run",
+            Kind::Connection => "connection",
         }
     }
 
@@ -50,6 +53,7 @@ impl Kind {
             Kind::Write => "--allow-write",
             Kind::Env => "--allow-env",
             Kind::Run => "--allow-run",
+            Kind::Connection => "--allow-connection",
         }
     }
 
@@ -61,17 +65,19 @@ impl Kind {
             Kind::Write => "--deny-write",
             Kind::Env => "--deny-env",
             Kind::Run => "--deny-run",
+            Kind::Connection => "--deny-connection",
         }
     }
 
-    /// The flag that lets the guest itself, e.g. `--wasi-net`; none for [`Kind::Run`]: WASI starts no programs.
+    /// The flag that lets the guest itself, e.g. `--wasi-net`; none for [`Kind::Run`] and
+    /// [`Kind::Connection`]: WASI knows neither.
     pub fn wasi_flag(self) -> Option<&'static str> {
         match self {
             Kind::Net => Some("--wasi-net"),
             Kind::Read => Some("--wasi-read"),
             Kind::Write => Some("--wasi-write"),
             Kind::Env => Some("--wasi-env"),
-            Kind::Run => None,
+            Kind::Run | Kind::Connection => None,
         }
     }
 }
@@ -97,6 +103,8 @@ pub enum Need {
     Env(String),
     /// Starting this program: a name to look up over `PATH`, or an absolute path.
     Run(String),
+    /// The use of this connection of the registry.
+    Connection(String),
 }
 
 impl Need {
@@ -108,6 +116,7 @@ impl Need {
             Need::Write(_) => Kind::Write,
             Need::Env(_) => Kind::Env,
             Need::Run(_) => Kind::Run,
+            Need::Connection(_) => Kind::Connection,
         }
     }
 
@@ -121,7 +130,7 @@ impl Need {
         match self {
             Need::Net(endpoint) => quote::flag(flag, OsStr::new(&endpoint.to_string())),
             Need::Read(path) | Need::Write(path) => quote::flag(flag, path.as_os_str()),
-            Need::Env(name) | Need::Run(name) => quote::flag(flag, OsStr::new(name)),
+            Need::Env(name) | Need::Run(name) | Need::Connection(name) => quote::flag(flag, OsStr::new(name)),
         }
     }
 }
@@ -134,6 +143,7 @@ impl fmt::Display for Need {
             Need::Write(path) => write!(f, "write access to {path:?}"),
             Need::Env(name) => write!(f, "access to environment variable {name:?}"),
             Need::Run(program) => write!(f, "access to run {program:?}"),
+            Need::Connection(name) => write!(f, "access to connection {name:?}"),
         }
     }
 }

@@ -46,7 +46,7 @@ fn is_plain(byte: u8) -> bool {
 }
 
 /// Whether a terminal would do something else with it than show it.
-fn is_unseen(character: char) -> bool {
+pub(crate) fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

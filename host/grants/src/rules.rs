@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::address::{self, AddressRefused, Refusal};
+use crate::connection::ConnectionPattern;
 use crate::denied::Verdict;
 use crate::endpoint::{Endpoint, Host};
 use crate::need::{Kind, Need};
@@ -73,6 +74,7 @@ pub(crate) struct Rules {
     pub(crate) write: Scope<Root>,
     pub(crate) env: Scope<EnvPattern>,
     pub(crate) run: Scope<RunPattern>,
+    pub(crate) connection: Scope<ConnectionPattern>,
 }
 
 impl Rules {
@@ -83,6 +85,7 @@ impl Rules {
             write: Scope::Everything,
             env: Scope::Everything,
             run: Scope::Everything,
+            connection: Scope::Everything,
         }
     }
 
@@ -93,6 +96,7 @@ impl Rules {
             Kind::Write => self.write == Scope::Everything,
             Kind::Env => self.env == Scope::Everything,
             Kind::Run => self.run == Scope::Everything,
+            Kind::Connection => self.connection == Scope::Everything,
         }
     }
 
@@ -102,7 +106,7 @@ impl Rules {
         match kind {
             Kind::Read => &self.read,
             Kind::Write => &self.write,
-            Kind::Net | Kind::Env | Kind::Run => NONE,
+            Kind::Net | Kind::Env | Kind::Run | Kind::Connection => NONE,
         }
     }
 
@@ -113,6 +117,7 @@ impl Rules {
             Need::Write(path) => self.write.find(|root| root.covers(path)).is_some(),
             Need::Env(name) => self.env.find(|pattern| pattern.matches(name)).is_some(),
             Need::Run(program) => self.run.find(|pattern| pattern.allows(program)).is_some(),
+            Need::Connection(name) => self.connection.find(|pattern| pattern.matches(name)).is_some(),
         }
     }
 
@@ -130,6 +135,7 @@ impl Rules {
             Need::Write(path) => written(flag, self.write.find(|root| root.covers(path))),
             Need::Env(name) => written(flag, self.env.find(|pattern| pattern.matches(name))),
             Need::Run(program) => written(flag, self.run.find(|pattern| pattern.denies(program))),
+            Need::Connection(name) => written(flag, self.connection.find(|pattern| pattern.matches(name))),
         }
     }
 
@@ -172,6 +178,7 @@ impl Layers {
             Kind::Write => written(kind.deny_flag(), layer.deny.write.find(|_| true)),
             Kind::Env => written(kind.deny_flag(), layer.deny.env.find(|_| true)),
             Kind::Run => written(kind.deny_flag(), layer.deny.run.find(|_| true)),
+            Kind::Connection => written(kind.deny_flag(), layer.deny.connection.find(|_| true)),
         });
         match denied {
             Some(by) => Verdict::Denied { by },
@@ -302,6 +309,17 @@ impl Layers {
         Self(self.0.iter().chain(&other.0).cloned().collect())
     }
 
+    /// The same denials, and for what a registered connection needs everything else. What may be written stays as it is: a
+    /// credential that the guest could have written is refused.
+    pub(crate) fn for_connections(&self) -> Self {
+        let allow = |layer: &Layer| Rules {
+            write: layer.allow.write.clone(),
+            connection: Scope::default(),
+            ..Rules::everything()
+        };
+        Self(self.0.iter().map(|layer| Layer { allow: allow(layer), deny: layer.deny.clone() }).collect())
+    }
+
     /// The roots that every layer allows: of two that contain one another, the inner one.
     pub(crate) fn allowed_roots(&self, kind: Kind) -> Vec<Root> {
         let common =
@@ -350,6 +368,12 @@ impl Written for Root {
 }
 
 impl Written for EnvPattern {
+    fn value(&self) -> OsString {
+        self.to_string().into()
+    }
+}
+
+impl Written for ConnectionPattern {
     fn value(&self) -> OsString {
         self.to_string().into()
     }

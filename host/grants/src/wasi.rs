@@ -11,7 +11,7 @@ use crate::path::Root;
 use crate::rules::Layers;
 
 /// What the guest itself may do. Nothing by default, whatever `--allow-*` says, and bounded by the `--deny-*` flags.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WasiGrants {
     layers: Layers,
 }
@@ -44,7 +44,8 @@ impl WasiGrants {
         Self { layers }
     }
 
-    /// As [`Grants::judge`](crate::Grants::judge), for the guest's own reach. [`Need::Run`] is never granted.
+    /// As [`Grants::judge`](crate::Grants::judge), for the guest's own reach. [`Need::Run`] and
+    /// [`Need::Connection`] are never granted.
     pub fn judge(&self, need: &Need) -> Verdict {
         self.layers.judge(need)
     }
@@ -72,6 +73,7 @@ impl WasiGrants {
             Kind::Write => layer.allow.write.is_none(),
             Kind::Env => layer.allow.env.is_none(),
             Kind::Run => layer.allow.run.is_none(),
+            Kind::Connection => layer.allow.connection.is_none(),
         })
     }
 

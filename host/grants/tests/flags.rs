@@ -1,6 +1,6 @@
 //! What the flags take, and what they say about what they don't.
 
-use tidegate_grants::{Cidr, EnvPattern, FlagError, Grants, Kind, NetPattern, RunPattern};
+use tidegate_grants::{Cidr, EnvPattern, Flag, FlagError, Grants, Kind, NetPattern, RunPattern};
 
 fn refusal(kind: Kind, list: &str) -> FlagError {
     Grants::builder().allow(kind, Some(list)).err().unwrap_or_else(|| panic!("{list:?} was accepted"))
@@ -83,6 +83,13 @@ fn other_kinds_refuse_what_cannot_be_meant() {
         (Kind::Read, "etc", "relative"),
         (Kind::Read, "/a\0b", "zero byte"),
         (Kind::Write, "", "empty"),
+        (Kind::Connection, "*", "not a name"),
+        (Kind::Connection, "a*b", "* inside"),
+        (Kind::Connection, "a**", "* inside"),
+        (Kind::Connection, "prod,", "empty"),
+        (Kind::Connection, " prod", "a space"),
+        (Kind::Connection, "a\u{202e}b", "cannot be seen"),
+        (Kind::Connection, "a\nb", "cannot be seen"),
     ] {
         let error = refusal(kind, list);
         assert_eq!(error.flag(), kind.flag());
@@ -101,6 +108,52 @@ fn an_error_names_the_flag_and_the_one_bad_value() {
     );
     let error = Grants::builder().wasi(Kind::Run, None).unwrap_err();
     assert_eq!(error.flag(), "--wasi-run");
+    let error = Grants::builder().wasi(Kind::Connection, Some("prod")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "bad value \"prod\" for --wasi-connection: WASI has nothing of the kind connection; use --allow-connection for what the \
+         host may do"
+    );
+}
+
+#[test]
+fn a_flag_as_text() {
+    for (text, expected) in [
+        ("-A", Ok("-A")),
+        ("--allow-all", Ok("-A")),
+        ("--allow-net", Ok("--allow-net")),
+        ("--allow-net=", Ok("--allow-net=")),
+        ("--deny-connection=prod-*,a=b", Ok("--deny-connection=prod-*,a=b")),
+        ("--wasi-read=/data", Ok("--wasi-read=/data")),
+        ("--wasi-run", Err("\"--wasi-run\" is no permission flag")),
+        ("-P", Err("-P cannot stand in a permission set")),
+        ("--permission-set=ci", Err("--permission-set cannot stand in a permission set")),
+        ("--allow-net --allow-run=x", Err("several flags in one text")),
+        ("--kubeconfig=hunter2", Err("\"--kubeconfig\" is no permission flag")),
+        ("", Err("\"\" is no permission flag")),
+    ] {
+        let parsed = Flag::parse(text);
+        let shown = parsed.as_ref().map(ToString::to_string);
+        let shown = shown.as_deref().map_err(|invalid| invalid.problem());
+        assert_eq!(shown, expected, "{text:?}");
+    }
+}
+
+#[test]
+fn home_is_put_in_where_no_shell_did() {
+    for (text, path, granted) in [
+        ("--allow-read=~/.kube", "/home/me/.kube/config", true),
+        ("--allow-read=~", "/home/me/x", true),
+        ("--allow-read=~other", "/home/me/other", false),
+        ("--allow-read=~other", "/etc/tidegate/~other", true),
+        ("--allow-read=./here", "/etc/tidegate/here", true),
+    ] {
+        let mut builder = Grants::builder();
+        builder.working_folder("/etc/tidegate").home("/home/me");
+        builder.add(&Flag::parse(text).unwrap()).unwrap();
+        let need = tidegate_grants::Need::Read(path.into());
+        assert_eq!(builder.build().judge(&need).is_granted(), granted, "{text} {path}");
+    }
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn need(text: &str) -> Need {
         "write" => Need::Write(value.into()),
         "env" => Need::Env(value.into()),
         "run" => Need::Run(value.into()),
+        "connection" => Need::Connection(value.into()),
         _ => panic!("{text}"),
     }
 }
@@ -71,6 +72,17 @@ fn needs_are_judged() {
         // NAT64 would send this on to 10.0.0.1.
         ("--allow-net --deny-net=10.0.0.0/8", "net [64:ff9b::a00:1]:80", "--deny-net=10.0.0.0/8"),
         ("-A --deny-net", "net a.corp:1", "--deny-net"),
+        ("", "connection prod", "missing"),
+        ("-A", "connection prod", "granted"),
+        ("--allow-connection", "connection prod", "granted"),
+        ("--allow-connection=prod", "connection prod", "granted"),
+        ("--allow-connection=prod", "connection prod-1", "missing"),
+        ("--allow-connection=prod-*", "connection prod-1", "granted"),
+        ("--allow-connection=prod-*", "connection prod", "missing"),
+        ("--allow-connection=Prod", "connection prod", "missing"),
+        ("--allow-net --allow-read --allow-run", "connection prod", "missing"),
+        ("-A --deny-connection=prod-*", "connection prod-1", "'--deny-connection=prod-*'"),
+        ("-A --deny-connection", "connection x", "--deny-connection"),
         ("--allow-read", "read /etc/passwd", "granted"),
         ("--allow-read=/etc", "read /etc", "granted"),
         ("--allow-read=/etc/", "read /etc/passwd", "granted"),
@@ -185,6 +197,34 @@ fn programs_are_judged_by_what_was_found() {
 }
 
 #[test]
+fn connections_may_use_all_but_what_is_denied_and_what_the_guest_could_write() {
+    let guests = grants(
+        "--allow-connection=prod --deny-net=10.0.0.0/8 --deny-read=/etc/ssl --allow-write=/work --wasi-write=/data --deny-run=sh",
+    );
+    let own = guests.for_connections();
+    for (text, expected) in [
+        ("net api.corp:443", "granted"),
+        ("net 10.0.0.1:443", "--deny-net=10.0.0.0/8"),
+        ("read /home/me/.kube/config", "granted"),
+        ("read /etc/ssl/key", "--deny-read=/etc/ssl"),
+        ("write /work/x", "granted"),
+        ("write /home/me/x", "missing"),
+        ("env HOME", "granted"),
+        ("run aws", "granted"),
+        ("run sh", "--deny-run=sh"),
+        ("connection prod", "missing"),
+    ] {
+        assert_eq!(own.judge(&need(text)), verdict(expected), "{text}");
+    }
+    assert!(own.wasi().judge(&need("write /data/x")).is_granted());
+    assert!(own == grants("--deny-net=10.0.0.0/8 --deny-read=/etc/ssl --allow-write=/work --wasi-write=/data --deny-run=sh --allow-env=X").for_connections());
+    assert!(own != grants("--deny-net=10.0.0.0/8").for_connections());
+    let narrowed = guests.narrow(&grants("-A --deny-env=TOKEN")).for_connections();
+    assert_eq!(narrowed.judge(&need("env TOKEN")), verdict("--deny-env=TOKEN"));
+    assert_eq!(narrowed.judge(&need("net 10.0.0.1:443")), verdict("--deny-net=10.0.0.0/8"));
+}
+
+#[test]
 fn a_child_narrows() {
     let parent = grants("--allow-read=/data,/etc --allow-net --deny-net=vault.corp --allow-run=kubectl,helm");
     let child = parent
@@ -260,8 +300,8 @@ fn the_guests_own_reach_is_apart_and_bounded_by_denials() {
     assert_eq!(wasi.judge(&need("read /etc/ssl/key")), verdict("--deny-read=/etc/ssl"));
     assert_eq!(
         Kind::ALL.map(|kind| wasi.is_empty(kind)),
-        [true, false, false, false, true],
-        "net, read, write, env, run"
+        [true, false, false, false, true, true],
+        "net, read, write, env, run, connection"
     );
     let (open, refused) = wasi.preopens(&["/home/u/.kube/config".into()]);
     assert_eq!(open.iter().map(|one| one.path.to_str().unwrap()).collect::<Vec<_>>(), ["/data", "/out"]);

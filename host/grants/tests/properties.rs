@@ -38,6 +38,7 @@ fn value(kind: Kind) -> BoxedStrategy<Option<String>> {
         Kind::Read | Kind::Write => list(vec!["/", "/a", "/a/b", "/a/bc", "/d/../a"]),
         Kind::Env => list(vec!["A", "AB", "A*", "B*"]),
         Kind::Run => list(vec!["sh", "kubectl", "/bin/sh", "/opt/kubectl"]),
+        Kind::Connection => list(vec!["prod", "prod-*", "pr*"]),
     }
 }
 
@@ -56,6 +57,7 @@ fn need() -> impl Strategy<Value = Need> {
         prop::sample::select(vec!["A", "AB", "B", "C"]).prop_map(|name| Need::Env(name.into())),
         prop::sample::select(vec!["sh", "/bin/sh", "kubectl", "/opt/kubectl"])
             .prop_map(|name| Need::Run(name.into())),
+        prop::sample::select(vec!["prod", "prod-1", "dev"]).prop_map(|name| Need::Connection(name.into())),
     ]
 }
 
