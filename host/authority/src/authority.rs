@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::environment::Environment;
 use crate::file::{Aliases, canonicalise};
+use crate::host::HostAuthority;
 use crate::needs::{Approved, Needs};
 use crate::net::{GuestNet, Resolver, system_resolver};
 
@@ -51,6 +52,26 @@ impl Authority {
     #[must_use]
     pub fn with_guests_folders(&self, folders: Vec<PathBuf>) -> Authority {
         Authority { inner: Arc::new(Inner { guests_folders: folders, ..(*self.inner).clone() }) }
+    }
+
+    /// The authority beside the same guest for the connections of the registry: see [`Grants::for_connections`]. Its environment is
+    /// this process' own, whatever the guest's is: whoever started tidegate defined the connections.
+    #[must_use]
+    pub fn for_connections(&self, host: &HostAuthority) -> Authority {
+        let inner = Inner {
+            grants: self.inner.grants.for_connections(),
+            environment: host.environment(),
+            ..(*self.inner).clone()
+        };
+        Authority { inner: Arc::new(inner) }
+    }
+
+    /// Whether both allow and refuse the same, so that what was opened under the one can be used under the other.
+    pub fn has_bounds_of(&self, other: &Authority) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+            || (self.inner.grants == other.inner.grants
+                && self.inner.environment == other.inner.environment
+                && self.inner.guests_folders == other.inner.guests_folders)
     }
 
     /// The grants, roots in canonical form.

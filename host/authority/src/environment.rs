@@ -11,7 +11,7 @@ use rustix::fs::{Access, FileType};
 use crate::authority::Inner;
 
 /// A copy of the variables, so that a run sees one environment however long it lasts. No `Debug`: values are secrets.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Environment {
     variables: Arc<BTreeMap<OsString, OsString>>,
 }
@@ -27,6 +27,16 @@ impl Environment {
 
     pub(crate) fn get(&self, name: &OsStr) -> Option<&OsStr> {
         self.variables.get(name).map(OsString::as_os_str)
+    }
+
+    /// The variables whose names begin so, names and values in whatever bytes they are.
+    pub(crate) fn beginning_with<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
+        let begins = move |name: &OsStr| name.as_encoded_bytes().starts_with(prefix.as_bytes());
+        let variables = self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()));
+        variables.filter(move |(name, _)| begins(name))
     }
 
     /// The variables whose name and value are both text.

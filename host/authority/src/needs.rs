@@ -148,7 +148,7 @@ fn push(needs: &mut Vec<Need>, need: Need) {
     let need = match need {
         Need::Read(path) => Need::Read(normalise(&path).unwrap_or(path)),
         Need::Write(path) => Need::Write(normalise(&path).unwrap_or(path)),
-        Need::Net(_) | Need::Env(_) | Need::Run(_) => need,
+        Need::Net(_) | Need::Env(_) | Need::Run(_) | Need::Connection(_) => need,
     };
     if !needs.contains(&need) {
         needs.push(need);

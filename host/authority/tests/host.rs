@@ -149,3 +149,44 @@ async fn our_own_programs_are_started_with_pipes() {
     assert_eq!(text, "through");
     assert!(child.wait().await.unwrap().is_success());
 }
+
+#[test]
+fn configuration_that_others_could_change_is_refused_with_its_cure() {
+    use std::os::unix::fs::chown;
+    let folder = tempfile::tempdir().unwrap();
+    let host = HostAuthority::from_ambient();
+    let file = folder.path().join("tidegate.yaml");
+    assert!(host.read_config(&file).unwrap().is_none(), "there is none");
+    assert!(host.read_config(&file.join("beneath")).unwrap().is_none());
+    fs::write(&file, "connections: {}\n").unwrap();
+    let shown = file.display();
+    for (mode, refusal) in [
+        (0o600, None),
+        (0o644, None),
+        (0o444, None),
+        (0o664, Some(format!("its mode 0664 lets others write it. Run `chmod go-w {file:?}`"))),
+        (0o646, Some(format!("its mode 0646 lets others write it. Run `chmod go-w {file:?}`"))),
+    ] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let read = host.read_config(&file).map(|bytes| bytes.unwrap()).map_err(|error| error.to_string());
+        match refusal {
+            None => assert_eq!(read.unwrap(), b"connections: {}\n"),
+            Some(refusal) => assert_eq!(read.unwrap_err(), format!("{shown} is not used: {refusal}")),
+        }
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let link = folder.path().join("link.yaml");
+    symlink(&file, &link).unwrap();
+    assert!(host.read_config(&link).unwrap().is_some(), "a dotfiles manager's link");
+    // Only root can give a file away.
+    if chown(&file, Some(4242), None).is_ok() {
+        let text = host.read_config(&link).unwrap_err().to_string();
+        assert!(text.contains("user 4242 owns it. Run `chown "), "{text}");
+    }
+    let text = host.read_config(folder.path()).unwrap_err().to_string();
+    assert!(text.ends_with("is a folder, not a file"), "{text}");
+    let large = folder.path().join("large");
+    fs::write(&large, vec![b'#'; (1 << 20) + 1]).unwrap();
+    let text = host.read_config(&large).unwrap_err().to_string();
+    assert!(text.ends_with("is larger than the cap of 1048576 bytes"), "{text}");
+}

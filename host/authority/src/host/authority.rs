@@ -10,10 +10,11 @@ use crate::environment::Environment;
 use crate::file::canonicalise;
 use crate::host::cache::{CacheError, CacheFolder};
 use crate::host::component::{self, ComponentError};
+use crate::host::config::{self, ConfigError};
 use crate::host::listen::{ListenError, Listener};
 use crate::process::Command;
 
-/// What tidegate does for itself: read the component, keep its cache, start its compiler, listen on loopback, see its
+/// What tidegate does for itself: read the component and its configuration, keep its cache, start its compiler, listen on loopback, see its
 /// environment.
 ///
 /// No grant bounds it and no plan can reach it: nothing in [`Authority`](crate::Authority) or below holds one. It is made in
@@ -34,6 +35,12 @@ impl HostAuthority {
         self.environment.get(name.as_ref()).map(OsStr::to_owned)
     }
 
+    /// The variables whose names begin with `prefix`, in the order of their names; names and values need not be UTF-8.
+    pub fn env_beginning_with(&self, prefix: &str) -> Vec<(OsString, OsString)> {
+        let owned = |(name, value): (&OsStr, &OsStr)| (name.to_owned(), value.to_owned());
+        self.environment.beginning_with(prefix).map(owned).collect()
+    }
+
     /// The working folder, for relative paths on the command line.
     pub fn working_folder(&self) -> io::Result<PathBuf> {
         std::env::current_dir()
@@ -47,6 +54,20 @@ impl HostAuthority {
     /// Where a path really leads: of what does not exist, as far as it does. For paths that a guest must not reach.
     pub fn canonical(&self, path: &Path) -> Option<PathBuf> {
         canonicalise(path)
+    }
+
+    /// Reads a configuration file, following links; none where there is no such file. Errors: it is no regular file, larger than
+    /// 1 MiB, or somebody else than this user and root could change it. See [`ConfigError`].
+    pub fn read_config(&self, path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
+        config::read(path)
+    }
+
+    /// `$XDG_CONFIG_HOME/tidegate`, else `$HOME/.config/tidegate`; none without either, or where they are relative.
+    pub fn user_config(&self) -> Option<PathBuf> {
+        let absolute = |name: &str| self.env(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        absolute("XDG_CONFIG_HOME")
+            .or_else(|| Some(absolute("HOME")?.join(".config")))
+            .map(|path| path.join("tidegate"))
     }
 
     /// Reads a component, following links. Errors: no regular file, or larger than 512 MiB.
@@ -82,6 +103,11 @@ impl HostAuthority {
     ) -> io::Error {
         use std::os::unix::process::CommandExt as _;
         std::process::Command::new(program).args(arguments).exec()
+    }
+
+    /// A copy of the environment.
+    pub(crate) fn environment(&self) -> Environment {
+        self.environment.clone()
     }
 
     /// Listens for TCP connections on a loopback address; port 0 chooses a free one. Errors: any other address.
