@@ -1,6 +1,6 @@
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ pub struct Run {
     guest: Option<OsString>,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    folder: Option<PathBuf>,
     deadline: Duration,
     home: tempfile::TempDir,
 }
@@ -59,6 +60,7 @@ impl Run {
                 ("HOME".into(), home.path().into()),
                 ("PATH".into(), std::env::var_os("PATH").unwrap_or_default()),
             ],
+            folder: None,
             deadline: Duration::from_secs(60),
             home,
         }
@@ -100,6 +102,13 @@ impl Run {
         self
     }
 
+    /// Its working folder. Default: the test's.
+    #[must_use]
+    pub fn folder(mut self, folder: &Path) -> Run {
+        self.folder = Some(folder.to_path_buf());
+        self
+    }
+
     /// When the run is ended by force and the test fails. Default: 60 s.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Run {
@@ -120,6 +129,9 @@ impl Run {
             .env("XDG_CACHE_HOME", compiled_code())
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(&self.flags).args(&self.guest);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         if !self.arguments.is_empty() {
             command.arg("--").args(&self.arguments);
         }
@@ -243,6 +255,6 @@ impl Usage {
 }
 
 /// A cache of compiled code of the tests' own, the same for all runs.
-fn compiled_code() -> std::path::PathBuf {
+fn compiled_code() -> PathBuf {
     std::env::temp_dir().join("tidegate-tests-cache")
 }
