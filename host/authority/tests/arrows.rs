@@ -10,7 +10,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tidegate-kube", &[]),
     ("tidegate-authority", &["tidegate-grants"]),
     ("tidegate-transport", &["tidegate-authority", "tidegate-grants", "tidegate-kube"]),
-    ("tidegate-bindings", &["tidegate-authority", "tidegate-grants", "tidegate-kube", "tidegate-transport"]),
+    ("tidegate-registry", &["tidegate-authority", "tidegate-grants", "tidegate-kube", "tidegate-transport"]),
+    (
+        "tidegate-bindings",
+        &[
+            "tidegate-authority",
+            "tidegate-grants",
+            "tidegate-kube",
+            "tidegate-registry",
+            "tidegate-transport",
+        ],
+    ),
     (
         "tidegate",
         &[
@@ -18,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tidegate-bindings",
             "tidegate-grants",
             "tidegate-kube",
+            "tidegate-registry",
             "tidegate-transport",
         ],
     ),

@@ -42,11 +42,19 @@ impl GrantsBuilder {
         self
     }
 
-    /// The absolute folder that `~` stands for at the start of later flags' paths. Without it `~` is a character like others: on a
-    /// command line the shell has put the folder in.
-    pub fn home(&mut self, folder: impl Into<PathBuf>) -> &mut Self {
-        self.places.home = Some(folder.into());
-        self
+    /// Adds flags of a file: relative paths in them are relative to `folder`, and `~` at the start of a path is `home`. On a command
+    /// line the shell has put that in, and `~` is a character like others.
+    pub fn within<E>(
+        &mut self,
+        folder: &Path,
+        home: Option<&Path>,
+        add: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let places = Places { working_folder: Some(folder.to_owned()), home: home.map(Path::to_owned) };
+        let before = std::mem::replace(&mut self.places, places);
+        let added = add(self);
+        self.places = before;
+        added
     }
 
     /// A flag as text has it.

@@ -1,5 +1,7 @@
 //! What the flags take, and what they say about what they don't.
 
+use std::path::Path;
+
 use tidegate_grants::{Cidr, EnvPattern, Flag, FlagError, Grants, Kind, NetPattern, RunPattern};
 
 fn refusal(kind: Kind, list: &str) -> FlagError {
@@ -149,8 +151,9 @@ fn home_is_put_in_where_no_shell_did() {
         ("--allow-read=./here", "/etc/tidegate/here", true),
     ] {
         let mut builder = Grants::builder();
-        builder.working_folder("/etc/tidegate").home("/home/me");
-        builder.add(&Flag::parse(text).unwrap()).unwrap();
+        let (folder, home) = (Path::new("/etc/tidegate"), Path::new("/home/me"));
+        let flag = Flag::parse(text).unwrap();
+        builder.within(folder, Some(home), |builder| builder.add(&flag).map(drop)).unwrap();
         let need = tidegate_grants::Need::Read(path.into());
         assert_eq!(builder.build().judge(&need).is_granted(), granted, "{text} {path}");
     }

@@ -6,6 +6,7 @@
 
 pub mod frames;
 pub mod kubeconfig;
+pub mod near;
 pub mod path;
 pub mod request;
 mod secret;

@@ -45,6 +45,7 @@ pub use failure::{Failure, NoClient, Reason};
 pub use observer::{Event, Observer, Silent};
 pub use options::{InClusterOptions, KubeConfigOptions, KubectlOptions, Options, ProxyOptions};
 pub use paths::credential_paths;
+pub use probe::probe;
 pub use request_body::{BodyReader, BodyWriter, body_channel};
 pub use support::{Feature, Support};
 

@@ -12,8 +12,8 @@ const CAP: u64 = 1024 * 1024;
 
 /// Asks `GET /api` whether a Kubernetes API server is there and knows us.
 ///
-/// A server that knows who we are and forbids this one path is there too: a service account may be allowed no more than its pods.
-pub(crate) async fn probe(transport: Arc<dyn Transport>, deadline: Duration) -> Result<(), Error> {
+/// Errors: the codes that [`Reason`](crate::Reason) has words for. A server that knows who we are and forbids this one path is there too: a service account may be allowed no more than its pods.
+pub async fn probe(transport: Arc<dyn Transport>, deadline: Duration) -> Result<(), Error> {
     let server = transport.server();
     let mut request = Request::new(Method::Get, "/api");
     request.deadline = deadline;

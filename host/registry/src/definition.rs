@@ -1,0 +1,132 @@
+use std::path::{Path, PathBuf};
+
+use tidegate_kube::kubeconfig::{self, Choice as Pick};
+use tidegate_transport::{Choice, Options};
+
+use crate::RegisterError;
+
+/// What a connection is made from. It holds no credential but that of [`Definition::Direct`].
+#[derive(Clone, Debug)]
+pub enum Definition {
+    /// A kubeconfig file.
+    KubeConfig(KubeConfig),
+    /// A pod's service account.
+    ServiceAccount(ServiceAccount),
+}
+
+/// A kubeconfig file, read when the connection is opened, and what of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubeConfig {
+    /// An absolute path.
+    pub path: PathBuf,
+    /// Which server with which credential.
+    pub entry: Entry,
+}
+
+/// What of a kubeconfig.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Entry {
+    /// Its `current-context`.
+    #[default]
+    Current,
+    /// A context.
+    Context(String),
+    /// A cluster and a user, whatever contexts say.
+    Pair {
+        /// The cluster's name.
+        cluster: String,
+        /// The user's name.
+        user: String,
+    },
+}
+
+/// A service account's folder, read when the connection is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// The folder with `token`, `ca.crt` and `namespace`, an absolute path; where the kubelet puts it unless set.
+    pub folder: Option<PathBuf>,
+    /// `host:port` of the API server; as the pod's environment has it unless set.
+    pub address: Option<String>,
+}
+
+impl Definition {
+    /// A kubeconfig's current context.
+    pub fn kube_config(path: impl Into<PathBuf>) -> Self {
+        Self::KubeConfig(KubeConfig { path: path.into(), entry: Entry::Current })
+    }
+
+    /// A context of a kubeconfig.
+    pub fn context(path: impl Into<PathBuf>, context: impl Into<String>) -> Self {
+        Self::KubeConfig(KubeConfig { path: path.into(), entry: Entry::Context(context.into()) })
+    }
+
+    /// The pod's own service account.
+    pub fn service_account() -> Self {
+        Self::ServiceAccount(ServiceAccount::default())
+    }
+
+    /// `kubeconfig` or `service-account`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::KubeConfig(_) => "kubeconfig",
+            Self::ServiceAccount(_) => "service-account",
+        }
+    }
+
+    /// How transports get there. Nothing of a kubeconfig that `base` chooses is combined with another file: that could send one
+    /// cluster's credential to another.
+    pub(crate) fn options(&self, base: &Options) -> (Options, Choice) {
+        let mut options = base.clone();
+        match self {
+            Self::KubeConfig(KubeConfig { path, entry }) => {
+                options.kubeconfig = Default::default();
+                options.kubeconfig.path = Some(path.clone());
+                match entry.clone() {
+                    Entry::Current => {}
+                    Entry::Context(context) => options.kubeconfig.context = Some(context),
+                    Entry::Pair { cluster, user } => {
+                        options.kubeconfig.cluster = Some(cluster);
+                        options.kubeconfig.user = Some(user);
+                    }
+                }
+                (options, Choice::ReadKubeConfig { path: None, context: None })
+            }
+            Self::ServiceAccount(ServiceAccount { folder, address }) => {
+                options.in_cluster.folder = folder.clone().or(options.in_cluster.folder);
+                options.in_cluster.address = address.clone().or(options.in_cluster.address);
+                (options, Choice::InCluster)
+            }
+        }
+    }
+}
+
+impl KubeConfig {
+    /// The name of the cluster that this entry of the file leads to: what the connection is called where nobody named it.
+    ///
+    /// `text` is the file's content. Errors: it is no kubeconfig, or has no such entry.
+    pub fn cluster_name(&self, text: &[u8]) -> Result<String, RegisterError> {
+        let unnamed = |source: Box<dyn std::error::Error + Send + Sync>| RegisterError::Unnamed {
+            path: self.path.clone(),
+            source,
+        };
+        let document = kubeconfig::parse(text, &self.path).map_err(|error| unnamed(error.into()))?;
+        let resolved = document.into_config().resolve(&self.pick()).map_err(|error| unnamed(error.into()))?;
+        resolved.cluster.ok_or_else(|| unnamed("its entry names no cluster".into()))
+    }
+
+    /// This entry in the words of kubeconfigs.
+    pub fn pick(&self) -> Pick<'_> {
+        match &self.entry {
+            Entry::Current => Pick::default(),
+            Entry::Context(context) => Pick { context: Some(context), ..Pick::default() },
+            Entry::Pair { cluster, user } => {
+                Pick { cluster: Some(cluster), user: Some(user), ..Pick::default() }
+            }
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
