@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod cluster;
 mod demo;
+mod fuzz;
 mod places;
 mod say;
 mod test;
@@ -17,6 +18,7 @@ use say::Failure;
 const HELP: &str = "\
 cargo xtask demo [--real]            set up, build, run the example on the playground (or a real control plane)
 cargo xtask test [FILTER]            set up what tests need, run all of them
+cargo xtask fuzz [TARGET] [SECONDS]  what reads others' files and answers, under a fuzzer (60 s each)
 cargo xtask build                    the programs and the example guests, and where they are
 cargo xtask dist                     the programs as they are shipped (LTO), their sizes checked
 cargo xtask cluster up [NODES]       start a real control plane and leave it running
@@ -45,6 +47,7 @@ fn run(words: &[&str]) -> Result<ExitCode, Failure> {
         ["test", filter @ ..] => test::run(filter),
         ["build"] => build::all(),
         ["dist"] => build::dist(),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["cluster", rest @ ..] => cluster::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         [] | ["help" | "--help" | "-h"] => {

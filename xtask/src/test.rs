@@ -6,8 +6,9 @@ use std::process::{Command, ExitCode, Stdio};
 
 use tidegate_cluster::Tools;
 
+use crate::fuzz::Fuzzed;
 use crate::say::{self, Failure};
-use crate::{build, places};
+use crate::{build, fuzz, places};
 
 /// What cargo is asked to test. The compiler is tested apart, as it is built.
 const RUNS: [&[&str]; 2] =
@@ -26,6 +27,11 @@ pub(crate) fn run(filter: &[&str]) -> Result<ExitCode, Failure> {
     for packages in RUNS {
         say::step(&format!("cargo test {}", packages.join(" ")));
         cargo_test(packages, filter, &programs, &guests, &mut sum)?;
+    }
+    if filter.is_empty() {
+        for fuzzed in fuzz::briefly()? {
+            sum.count(&fuzzed);
+        }
     }
     Ok(sum.tell())
 }
@@ -100,6 +106,17 @@ impl Sum {
                 "ignored" => self.skipped += count,
                 _ => {}
             }
+        }
+    }
+
+    fn count(&mut self, fuzzed: &Fuzzed) {
+        // A fuzzer that tries nothing finds nothing.
+        let passed = fuzzed.passed && fuzzed.runs > 1_000;
+        if passed {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+            println!("test fuzz {} ... FAILED", fuzzed.target);
         }
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct Case {
     pub(crate) kubectl: Option<String>,
     /// Why the two differ.
     pub(crate) differs: Option<String>,
-    /// What tidegate cannot do yet: its outcome is not looked at, but that it differs.
+    /// What tidegate cannot do yet: its outcome is not looked at.
     pub(crate) awaits: Option<String>,
     /// Header and kubeconfig, templates in them.
     pub(crate) bytes: Vec<u8>,
