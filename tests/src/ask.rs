@@ -29,6 +29,11 @@ impl Outcome {
         format!("{}\n{}", self.stdout, self.stderr)
     }
 
+    /// The lines of standard error, but for the compiler's progress, which is there or not as the cache of compiled code is cold or warm.
+    pub fn said(&self) -> Vec<&str> {
+        without_progress(&self.stderr)
+    }
+
     /// # Panics
     /// Where standard output lacks a line that begins so.
     #[track_caller]
@@ -37,4 +42,9 @@ impl Outcome {
         assert!(found, "no line begins with {start:?}\nstdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
+}
+
+pub(crate) fn without_progress(stderr: &str) -> Vec<&str> {
+    let is_progress = |line: &str| line.starts_with("Compiling ") || line.starts_with("Compiled ");
+    stderr.lines().filter(|line| !is_progress(line)).collect()
 }

@@ -16,6 +16,7 @@ mod record;
 mod run;
 mod server;
 mod skip;
+mod terminal;
 
 pub use certificate::Shown;
 pub use http::{Act, Asked};

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use crate::Run;
+use crate::ask::without_progress;
 
 /// A run that goes on while the test looks at it. Killed when dropped.
 #[derive(Debug)]
@@ -111,9 +112,7 @@ impl Live {
             .expect("standard error")
             .read_to_string(&mut stderr)
             .expect("standard error");
-        let is_progress = |line: &&str| line.starts_with("Compiling ") || line.starts_with("Compiled ");
-        let stderr: Vec<&str> = stderr.lines().filter(|line| !is_progress(line)).collect();
-        (status, elapsed, stderr.join("\n"))
+        (status, elapsed, without_progress(&stderr).join("\n"))
     }
 }
 

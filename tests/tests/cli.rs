@@ -1,14 +1,11 @@
 //! The program as people meet it: help, doctor, inspect, completions, playground, colours, quiet.
 // H11 but for limits; H12's half that people see.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use rustix::pty::OpenptFlags;
 use tidegate_tests::{Act, Outcome, Peer, Run, Shown, TOKEN, eventually, guest, program};
 
 fn peer() -> Peer {
@@ -241,37 +238,18 @@ fn quiet_shows_errors_alone() {
 #[test]
 fn colours_are_for_terminals_that_want_them() {
     let doctor = || Run::command("doctor");
-    assert!(on_a_terminal(&doctor()).contains("\u{1b}["));
+    assert!(doctor().on_a_terminal().1.contains("\u{1b}["));
     assert!(
-        on_a_terminal(&doctor().variable("NO_COLOR", "")).contains("\u{1b}["),
+        doctor().variable("NO_COLOR", "").on_a_terminal().1.contains("\u{1b}["),
         "an empty NO_COLOR does not count"
     );
-    let text = on_a_terminal(&doctor().variable("NO_COLOR", "1"));
+    let text = doctor().variable("NO_COLOR", "1").on_a_terminal().1;
     assert!(text.contains("KubectlRaw") && !text.contains('\u{1b}'), "{text}");
     let error = Run::command("run").flag("nothing.wasm");
-    assert!(on_a_terminal(&error).contains("\u{1b}["));
-    assert!(!on_a_terminal(&error.variable("NO_COLOR", "1")).contains('\u{1b}'));
+    assert!(error.on_a_terminal().1.contains("\u{1b}["));
+    assert!(!error.variable("NO_COLOR", "1").on_a_terminal().1.contains('\u{1b}'));
     let piped = doctor().run();
     assert!(!piped.everything().contains('\u{1b}'), "{piped:?}");
-}
-
-/// What a person would see: both outputs on one pseudoterminal.
-fn on_a_terminal(run: &Run) -> String {
-    let terminal = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    rustix::pty::grantpt(&terminal).unwrap();
-    rustix::pty::unlockpt(&terminal).unwrap();
-    let name = rustix::pty::ptsname(&terminal, Vec::new()).unwrap();
-    let side = || File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    let mut command = run.to_command();
-    command.env("TERM", "xterm").stdout(side()).stderr(side());
-    let mut child = command.spawn().unwrap();
-    // Or our own copies of the other side would keep it open.
-    drop(command);
-    let mut text = Vec::new();
-    // Ends with an error once nobody holds the other side.
-    let _ = File::from(terminal).read_to_end(&mut text);
-    child.wait().unwrap();
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[test]
