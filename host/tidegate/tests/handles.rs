@@ -160,16 +160,6 @@ async fn a_run_that_is_dropped_closes_what_it_opened() {
     }
 }
 
-/// A guest that does not read holds its peer back.
-#[tokio::test]
-async fn back_pressure_reaches_the_socket() {
-    let (script, peer) = (handles().await, Peer::start().await);
-    let (text, outcome) = run(&script, net(&peer.endpoint()), &["hold", &peer.url()]).await;
-    assert_eq!(outcome.ending, Ending::Exited(0), "{text}");
-    // What the two sockets' buffers hold, and little more.
-    assert!(peer.sent() < 16 << 20, "{} bytes were taken", peer.sent());
-}
-
 /// Whatever a guest hands over is bounded, by an error where it can be told and by a trap that names the cap where not.
 #[tokio::test]
 async fn what_a_guest_hands_over_is_bounded() {

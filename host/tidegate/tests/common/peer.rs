@@ -11,42 +11,31 @@ use tokio::net::{TcpListener, TcpStream};
 /// Listens on loopback until the runtime ends.
 pub struct Peer {
     address: SocketAddr,
-    counts: Arc<Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
-    open: AtomicUsize,
-    sent: AtomicUsize,
+    open: Arc<AtomicUsize>,
 }
 
 impl Peer {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let counts = Arc::new(Counts::default());
-        let shared = counts.clone();
+        let open = Arc::new(AtomicUsize::new(0));
+        let shared = open.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let counts = shared.clone();
+                let open = shared.clone();
                 tokio::spawn(async move {
-                    counts.open.fetch_add(1, Ordering::Relaxed);
-                    serve(stream, &counts).await;
-                    counts.open.fetch_sub(1, Ordering::Relaxed);
+                    open.fetch_add(1, Ordering::Relaxed);
+                    serve(stream).await;
+                    open.fetch_sub(1, Ordering::Relaxed);
                 });
             }
         });
-        Self { address, counts }
+        Self { address, open }
     }
 
     /// How many connections are open.
     pub fn open(&self) -> usize {
-        self.counts.open.load(Ordering::Relaxed)
-    }
-
-    /// How many bytes of `/flood` were taken.
-    pub fn sent(&self) -> usize {
-        self.counts.sent.load(Ordering::Relaxed)
+        self.open.load(Ordering::Relaxed)
     }
 
     pub fn url(&self) -> String {
@@ -58,7 +47,7 @@ impl Peer {
     }
 }
 
-async fn serve(mut stream: TcpStream, counts: &Counts) -> Option<()> {
+async fn serve(mut stream: TcpStream) -> Option<()> {
     let mut buffer = Vec::new();
     loop {
         let head = loop {
@@ -69,10 +58,7 @@ async fn serve(mut stream: TcpStream, counts: &Counts) -> Option<()> {
         };
         let path = head.split(' ').nth(1)?.to_owned();
         let body = request_body(&head, &mut stream, &mut buffer).await?;
-        match path.as_str() {
-            "/flood" => flood(&mut stream, counts).await?,
-            path => answer(&mut stream, path, body).await?,
-        }
+        answer(&mut stream, &path, body).await?;
     }
 }
 
@@ -127,16 +113,6 @@ async fn chunks(stream: &mut TcpStream, chunks: &[&str]) -> Option<()> {
 async fn endless(stream: &mut TcpStream) -> Option<()> {
     write(stream, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nline\n\r\n").await?;
     until_closed(stream).await
-}
-
-/// Sends as fast as it is taken.
-async fn flood(stream: &mut TcpStream, counts: &Counts) -> Option<()> {
-    let piece = vec![b'x'; 64 << 10];
-    write(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 1099511627776\r\n\r\n").await?;
-    loop {
-        write(stream, &piece).await?;
-        counts.sent.fetch_add(piece.len(), Ordering::Relaxed);
-    }
 }
 
 async fn until_closed(stream: &mut TcpStream) -> Option<()> {

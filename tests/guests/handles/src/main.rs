@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! handles query KIND VALUE… | body URL MIB | repeat COUNT | poll COUNT | hoard COUNT | misuse URL | drops URL | flight URL | upload URL | read URL STREAM PATH | wait URL |
-//! hold URL | refused
+//! hold URL [STREAM] | close URL | forge URL HANDLE | refused
 //! ```
+//!
+//! `URL` is that of a `kubectl proxy`, or `raw` for the `kubectl` program. After each line that `hold` and `close` print they wait for a
+//! line of standard input.
 
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 mod wit {
@@ -34,7 +37,10 @@ fn main() {
         ["flight", url] => flight(&client(url)),
         ["upload", url] => upload(&client(url)),
         ["wait", url, ..] => wait(&client(url)),
-        ["hold", url] => hold(&client(url)),
+        ["hold", url] => hold(&client(url), "bytes"),
+        ["hold", url, stream] => hold(&client(url), stream),
+        ["close", url] => close(url),
+        ["forge", url, handle] => forge(url, handle),
         ["read", url, stream, path] => read(&client(url), stream, path),
         ["refused"] => refused(),
         _ => panic!("what? {arguments:?}"),
@@ -42,7 +48,8 @@ fn main() {
 }
 
 fn client(url: &str) -> Client {
-    detect::kubectl_proxy(Some(url)).unwrap_or_else(|error| panic!("{}", shown(&error)))
+    let client = if url == "raw" { detect::kubectl_raw(None) } else { detect::kubectl_proxy(Some(url)) };
+    client.unwrap_or_else(|error| panic!("{}", shown(&error)))
 }
 
 fn get(path: &str) -> Request {
@@ -191,11 +198,86 @@ fn wait(client: &Client) {
     poll::after(HOUR).block();
 }
 
-/// Reads one piece of what would never end.
-fn hold(client: &Client) {
-    let stream = client.open_bytes(get("/flood")).unwrap();
-    println!("{}", stream.next().unwrap().unwrap().len());
-    poll::after(500_000_000).block();
+/// Reads one batch of what would never end, and once told so some more.
+fn hold(client: &Client, stream: &str) {
+    fn some<B>(next: impl Fn() -> Result<Option<B>, Error>) {
+        let read = || assert!(next().unwrap_or_else(|error| panic!("{}", shown(&error))).is_some());
+        read();
+        step("holding");
+        (0..2000).for_each(|_| read());
+        step("read on");
+    }
+    let (flood, failed) = (get("/flood?watch=true"), |error: Error| panic!("{}", shown(&error)));
+    match stream {
+        "bytes" => client.open_bytes(flood).map_or_else(failed, |stream| some(|| stream.next())),
+        "lines" => client.open_lines(flood).map_or_else(failed, |stream| some(|| stream.next())),
+        "json" => client.open_json(flood).map_or_else(failed, |stream| some(|| stream.next())),
+        "events" => client.open_events(flood).map_or_else(failed, |stream| some(|| stream.next())),
+        other => panic!("what is {other}?"),
+    }
+}
+
+/// Says what is open now, and waits until somebody has looked.
+fn step(what: &str) {
+    println!("{what}");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+/// Opens one thing after the other, and drops it.
+fn close(url: &str) {
+    let idle = client(url);
+    step("a client");
+    drop(idle);
+    step("nothing");
+
+    let client_of = client(url);
+    let stream = client_of.open_lines(get("/endless")).unwrap();
+    drop(client_of);
+    assert_eq!(stream.next().unwrap().unwrap().len(), 1);
+    step("a stream whose client is gone");
+    drop(stream);
+    step("nothing");
+
+    let client_of = client(url);
+    let pending = client_of.start(get("/never")).unwrap();
+    drop(client_of);
+    assert!(pending.try_take().is_none());
+    step("a request whose client is gone");
+    drop(pending);
+    step("nothing");
+
+    let client_of = client(url);
+    let response = client_of.send(get("/endless")).unwrap();
+    drop(client_of);
+    step("a response that nobody reads");
+    drop(response);
+    step("nothing");
+
+    let (one, other) = (client(url), client(url));
+    let stream = one.open_lines(get("/endless")).unwrap();
+    let waiting = stream.subscribe();
+    drop(other);
+    drop(one);
+    drop(stream);
+    waiting.block();
+    step("nothing");
+    let last = client(url);
+    let _stream = last.open_lines(get("/endless")).unwrap();
+    step("what the end of the run closes");
+}
+
+/// Uses as a client what nobody gave to it as one.
+fn forge(url: &str, handle: &str) {
+    let (own, waiting) = (client(url), poll::after(0));
+    let number = match handle {
+        "own" => own.handle(),
+        "pollable" => waiting.handle(),
+        "dropped" => client(url).handle(),
+        number => number.parse().unwrap(),
+    };
+    // SAFETY: there is none, and the host must not need any. Nothing of ours is dropped twice: whatever comes of it ends this guest.
+    let forged = std::mem::ManuallyDrop::new(unsafe { Client::from_handle(number) });
+    println!("forged {}", forged.kind());
 }
 
 /// Reads a stream to its end, and once more.
