@@ -181,7 +181,7 @@ impl LoadError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// Nobody said what the `User-Agent` is.
+    /// Nobody said what the `User-Agent` is, or said nothing but spaces.
     #[error("there is no user agent: a server's log must say who asks")]
     NoUserAgent,
     /// The component cannot be instantiated: it needs more than the engine's limits, or its start function trapped.

@@ -160,7 +160,8 @@ impl RunBuilder {
     }
 
     fn store(self) -> Result<Store<Guest>, RunError> {
-        let options = Arc::new(self.options.ok_or(RunError::NoUserAgent)?);
+        let named = |options: &Options| !options.user_agent.trim().is_empty();
+        let options = Arc::new(self.options.filter(named).ok_or(RunError::NoUserAgent)?);
         let engine = &self.script.0.engine.0;
         let mut authority = host::authority(self.grants);
         if let Some(variables) = &self.environment {
