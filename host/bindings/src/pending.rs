@@ -27,7 +27,7 @@ struct Flight(Mutex<State>);
 
 enum State {
     Flying(JoinHandle<Answer>),
-    Landed(Answer),
+    Landed(Box<Answer>),
     Taken,
 }
 
@@ -40,7 +40,7 @@ impl Pending {
             Some(Err(error)) if matches!(error.code(), Code::InvalidRequest | Code::Unsupported) => {
                 Err(error)
             }
-            Some(answer) => Ok(Self { flight: Flight::new(State::Landed(answer)), abort: None }),
+            Some(answer) => Ok(Self { flight: Flight::new(State::Landed(Box::new(answer))), abort: None }),
             None => {
                 let task = tokio::spawn(sending);
                 let abort = Some(task.abort_handle());
@@ -81,7 +81,7 @@ impl State {
                 let why = if error.is_panic() { "failed inside tidegate" } else { "was cancelled" };
                 Err(Error::new(Code::Closed, format!("the request {why}")))
             });
-            *self = State::Landed(answer);
+            *self = State::Landed(Box::new(answer));
         }
     }
 }

@@ -69,7 +69,7 @@ async fn an_embedder_reorders_and_drops() {
     for (names, tried, works) in ORDERS {
         let machine = Machine::new();
         let mut options = Options::new("tests/1");
-        options.transports = names.split(',').map(|name| kind(name)).collect();
+        options.transports = names.split(',').map(kind).collect();
         options.kubectl_proxy.url = Some(machine.peer("KubectlProxy").url());
         let grants = Grants::builder()
             .allow(Grant::Net, Some(&machine.peer("KubectlProxy").address()))
