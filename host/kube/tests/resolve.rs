@@ -171,7 +171,11 @@ fn shown(resolved: &Resolved) -> String {
         Auth::Basic { username, password } => format!("basic {username}:{}", password.expose()),
         Auth::AuthProvider(provider) => format!("provider {}", provider.name),
         Auth::Exec(exec) => {
-            format!("exec {} {:?}", exec.command, exec.cluster_config.as_ref().map(|c| c.expose().as_str()))
+            format!(
+                "exec {} {:?}",
+                exec.command,
+                exec.cluster.as_ref().and_then(|c| c.config.as_ref()).map(|c| c.expose().as_str())
+            )
         }
     };
     format!("{auth}{}", if resolved.client_cert.is_some() { " + cert" } else { "" })
@@ -181,6 +185,8 @@ fn shown(resolved: &Resolved) -> String {
 fn credentials_are_chosen_as_client_go_does() {
     const CERT: &str = "client-certificate: a, client-key-data: aQ==";
     const EXEC: &str = "exec: {command: p, apiVersion: client.authentication.k8s.io/v1beta1}";
+    const TOLD: &str =
+        "exec: {command: p, apiVersion: client.authentication.k8s.io/v1beta1, provideClusterInfo: true}";
     const PROVIDER: &str = "auth-provider: {name: oidc}";
     for (fields, expected) in [
         ("", "none"),
@@ -206,7 +212,7 @@ fn credentials_are_chosen_as_client_go_does() {
         "{SERVER}, extensions: [{{name: client.authentication.k8s.io/exec, extension: {{b: 1, a: [x]}}}}]"
     );
     assert_eq!(
-        shown(&resolve(&pair(&cluster, EXEC)).expect("resolves")),
+        shown(&resolve(&pair(&cluster, TOLD)).expect("resolves")),
         "exec p Some(\"{\\\"a\\\":[\\\"x\\\"],\\\"b\\\":1}\")"
     );
 }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::error::ResolveError;
+use super::exec::Version;
 use super::resolve::Source;
-use super::schema::{AuthProvider, Cluster, ExecConfig, InteractiveMode, User};
+use super::schema::{AuthProvider, Cluster, ExecCluster, ExecConfig, InteractiveMode, User};
 use crate::Secret;
 
 /// What goes into the `Authorization` header. A client certificate is independent of it ([`ClientCert`]).
@@ -94,10 +95,21 @@ pub(super) fn choose(user: &User, cluster: &Cluster, client_cert: Option<&Client
     }
     match &user.exec {
         Some(exec) if client_cert.is_none() => Auth::Exec(ExecConfig {
-            cluster_config: cluster.extensions.get("client.authentication.k8s.io/exec").cloned(),
+            cluster: exec.provide_cluster_info.then(|| told(cluster)),
             ..exec.clone()
         }),
         _ => Auth::None,
+    }
+}
+
+fn told(cluster: &Cluster) -> ExecCluster {
+    ExecCluster {
+        server: cluster.server.clone(),
+        tls_server_name: cluster.tls_server_name.clone(),
+        insecure_skip_tls_verify: cluster.insecure_skip_tls_verify,
+        proxy_url: cluster.proxy_url.clone(),
+        disable_compression: cluster.disable_compression,
+        config: cluster.extensions.get("client.authentication.k8s.io/exec").cloned(),
     }
 }
 
@@ -142,6 +154,9 @@ fn check_exec(name: &str, user: &User, exec: &ExecConfig) -> Result<(), ResolveE
         if missing {
             return Err(ResolveError::Exec { user: owned(), field });
         }
+    }
+    if let Err(error) = exec.api_version.parse::<Version>() {
+        return Err(ResolveError::ExecVersion { user: owned(), error });
     }
     if exec.interactive_mode == Some(InteractiveMode::Unknown) {
         return Err(ResolveError::InteractiveMode { user: owned() });

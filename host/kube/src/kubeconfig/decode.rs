@@ -81,7 +81,7 @@ fn wrong_kind(kind: &Option<String>, version: &Option<String>) -> String {
 
 /// A place in the document.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(in crate::kubeconfig) struct Place<'a> {
     parent: Option<&'a Place<'a>>,
     step: Step,
 }
@@ -96,7 +96,7 @@ enum Step {
 }
 
 impl<'a> Place<'a> {
-    pub(super) fn root() -> Self {
+    pub(in crate::kubeconfig) fn root() -> Self {
         Self { parent: None, step: Step::Root }
     }
 
@@ -136,13 +136,13 @@ impl fmt::Display for Place<'_> {
 
 /// The fields of a map, taken out one by one. As in Go, a missing field and `null` are the zero value, names are
 /// case-sensitive, and what is not taken is ignored.
-pub(super) struct Fields<'a> {
+pub(in crate::kubeconfig) struct Fields<'a> {
     place: &'a Place<'a>,
     entries: Vec<(String, Value)>,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(place: &'a Place<'a>, value: Value) -> Result<Self, ParseError> {
+    pub(in crate::kubeconfig) fn of(place: &'a Place<'a>, value: Value) -> Result<Self, ParseError> {
         match value {
             Value::Null => Ok(Self { place, entries: Vec::new() }),
             Value::Map(entries) => Ok(Self { place, entries }),
@@ -157,15 +157,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(super) fn string(&mut self, name: &'static str) -> Result<String, ParseError> {
+    pub(in crate::kubeconfig) fn string(&mut self, name: &'static str) -> Result<String, ParseError> {
         string(&self.place.field(name), self.take(name))
     }
 
-    pub(super) fn secret(&mut self, name: &'static str) -> Result<Secret, ParseError> {
+    pub(in crate::kubeconfig) fn secret(&mut self, name: &'static str) -> Result<Secret, ParseError> {
         self.string(name).map(Secret::new)
     }
 
-    pub(super) fn bool(&mut self, name: &'static str) -> Result<bool, ParseError> {
+    pub(in crate::kubeconfig) fn bool(&mut self, name: &'static str) -> Result<bool, ParseError> {
         match self.take(name) {
             Value::Null => Ok(false),
             Value::Bool(value) => Ok(value),
@@ -174,7 +174,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Base64, or (as Go's decoder has it) a list of numbers.
-    pub(super) fn bytes(&mut self, name: &'static str) -> Result<Secret<Vec<u8>>, ParseError> {
+    pub(in crate::kubeconfig) fn bytes(&mut self, name: &'static str) -> Result<Secret<Vec<u8>>, ParseError> {
         let place = self.place.field(name);
         let bytes = match self.take(name) {
             Value::Null => Vec::new(),
@@ -191,7 +191,7 @@ impl<'a> Fields<'a> {
         Ok(Secret::new(bytes))
     }
 
-    pub(super) fn list<T>(
+    pub(in crate::kubeconfig) fn list<T>(
         &mut self,
         name: &'static str,
         item: impl Fn(&Place<'_>, Value) -> Result<T, ParseError>,
@@ -199,7 +199,7 @@ impl<'a> Fields<'a> {
         list(&self.place.field(name), self.take(name), item)
     }
 
-    pub(super) fn map<T>(
+    pub(in crate::kubeconfig) fn map<T>(
         &mut self,
         name: &'static str,
         item: impl Fn(&Place<'_>, Value) -> Result<T, ParseError>,
@@ -211,7 +211,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A field that is a map of its own; `None` where it is missing or null.
-    pub(super) fn optional<T>(
+    pub(in crate::kubeconfig) fn optional<T>(
         &mut self,
         name: &'static str,
         decode: impl Fn(&Place<'_>, Value) -> Result<T, ParseError>,
@@ -223,7 +223,7 @@ impl<'a> Fields<'a> {
     }
 
     /// As [`Fields::optional`], with the zero value where it is missing.
-    pub(super) fn nested<T>(
+    pub(in crate::kubeconfig) fn nested<T>(
         &mut self,
         name: &'static str,
         decode: impl Fn(&Place<'_>, Value) -> Result<T, ParseError>,
@@ -232,7 +232,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A list of `{name, <field>}`, by name.
-    pub(super) fn named<T>(
+    pub(in crate::kubeconfig) fn named<T>(
         &mut self,
         name: &'static str,
         field: &'static str,
@@ -254,7 +254,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-pub(super) fn string(place: &Place<'_>, value: Value) -> Result<String, ParseError> {
+pub(in crate::kubeconfig) fn string(place: &Place<'_>, value: Value) -> Result<String, ParseError> {
     match value {
         Value::Null => Ok(String::new()),
         Value::Text(mut text) => Ok(std::mem::take(&mut *text)),
@@ -262,16 +262,16 @@ pub(super) fn string(place: &Place<'_>, value: Value) -> Result<String, ParseErr
     }
 }
 
-pub(super) fn secret(place: &Place<'_>, value: Value) -> Result<Secret, ParseError> {
+pub(in crate::kubeconfig) fn secret(place: &Place<'_>, value: Value) -> Result<Secret, ParseError> {
     string(place, value).map(Secret::new)
 }
 
 /// Anything, as JSON text.
-pub(super) fn raw(_: &Place<'_>, value: Value) -> Result<Secret, ParseError> {
+pub(in crate::kubeconfig) fn raw(_: &Place<'_>, value: Value) -> Result<Secret, ParseError> {
     Ok(Secret::new(serde_json::to_string(&value).unwrap_or_default()))
 }
 
-pub(super) fn list<T>(
+pub(in crate::kubeconfig) fn list<T>(
     place: &Place<'_>,
     value: Value,
     item: impl Fn(&Place<'_>, Value) -> Result<T, ParseError>,
@@ -286,7 +286,7 @@ pub(super) fn list<T>(
 }
 
 /// Go's `base64.StdEncoding`: padded, line breaks ignored, trailing bits not looked at.
-pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
+pub(in crate::kubeconfig) fn base64(text: &str) -> Option<Vec<u8>> {
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::RequireCanonical)
         .with_decode_allow_trailing_bits(true);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::exec::UnknownVersion;
 use super::server::ServerError;
 
 /// Why no server could be picked, in client-go's words where it has some. Names of entries are told, values never.
@@ -70,6 +71,12 @@ pub enum ResolveError {
     /// `field` is what is missing: `command`, `apiVersion`, `interactiveMode`, `env variable name`.
     #[error("{field} must be specified for {user:?} to use exec authentication plugin")]
     Exec { user: String, field: &'static str },
+    #[error("the plugin of user {user:?} cannot be used")]
+    ExecVersion {
+        user: String,
+        #[source]
+        error: UnknownVersion,
+    },
     #[error("invalid interactiveMode for {user:?}: use Never, IfAvailable or Always")]
     InteractiveMode { user: String },
     #[error("requesting uid, groups or user-extra for {user:?} without impersonating a user")]

@@ -1,10 +1,10 @@
 //! One server with its credentials, out of a [`Config`] (client-go's `client_config.go` and `validation.go`).
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::auth::{self, Auth, ClientCert};
 use super::error::{Names, ResolveError};
+use super::impersonate::Impersonate;
 use super::merge::Config;
 use super::schema::{Cluster, Context, User};
 use super::server::{Scheme, Server};
@@ -102,19 +102,6 @@ impl Source {
     }
 }
 
-/// Whom to impersonate (`Impersonate-*` headers).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Impersonate {
-    /// `as`. Never empty.
-    pub user: String,
-    /// `as-uid`.
-    pub uid: Option<String>,
-    /// `as-groups`.
-    pub groups: Vec<String>,
-    /// `as-user-extra`.
-    pub extra: BTreeMap<String, Vec<String>>,
-}
-
 impl Resolved {
     /// Every file that will be read, absolute where the kubeconfig's own path was.
     pub fn files(&self) -> Vec<PathBuf> {
@@ -164,7 +151,7 @@ impl Config {
             auth: Auth::None,
             client_cert: None,
             proxy_url: proxy_url(cluster_name, &cluster)?,
-            impersonate: impersonate(&user),
+            impersonate: Impersonate::of(&user),
             disable_compression: cluster.disable_compression,
             warnings: Vec::new(),
         };
@@ -288,13 +275,4 @@ fn namespace(context: &str, namespace: &str) -> Result<Option<String>, ResolveEr
         && !namespace.starts_with('-')
         && !namespace.ends_with('-');
     if is_label { Ok(name(namespace)) } else { Err(ResolveError::Namespace { context: context.to_owned() }) }
-}
-
-fn impersonate(user: &User) -> Option<Impersonate> {
-    Some(Impersonate {
-        user: name(&user.impersonate)?,
-        uid: name(&user.impersonate_uid),
-        groups: user.impersonate_groups.clone(),
-        extra: user.impersonate_extra.clone(),
-    })
 }

@@ -98,8 +98,25 @@ pub struct ExecConfig {
     pub provide_cluster_info: bool,
     /// `interactiveMode`; [`InteractiveMode::IfAvailable`] by default for `v1beta1` and `v1alpha1`, `None` else.
     pub interactive_mode: Option<InteractiveMode>,
-    /// The cluster's extension `client.authentication.k8s.io/exec` as JSON text. Only [`super::Resolved`] has it.
-    pub cluster_config: Option<Secret>,
+    /// What the plugin is told about the cluster. Only [`super::Resolved`] has it, where `provideClusterInfo` is set.
+    pub cluster: Option<ExecCluster>,
+}
+
+/// What an exec plugin is told about the cluster, its certificates apart.
+#[derive(Debug, Clone, Default)]
+pub struct ExecCluster {
+    /// `server`, as the kubeconfig has it.
+    pub server: String,
+    /// `tls-server-name`.
+    pub tls_server_name: String,
+    /// `insecure-skip-tls-verify`.
+    pub insecure_skip_tls_verify: bool,
+    /// `proxy-url`; may hold a password.
+    pub proxy_url: Secret,
+    /// `disable-compression`.
+    pub disable_compression: bool,
+    /// The cluster's extension `client.authentication.k8s.io/exec` as JSON text.
+    pub config: Option<Secret>,
 }
 
 /// One variable of an exec plugin.

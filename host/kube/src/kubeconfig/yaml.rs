@@ -42,7 +42,7 @@ pub(crate) enum Value {
 
 impl Value {
     /// What JSON calls it, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "a bool",
@@ -114,10 +114,10 @@ pub(crate) enum Fault {
 }
 
 /// A fault and its line, counted from 1; 0 where it has none.
-pub(super) type At = (Fault, usize);
+pub(crate) type At = (Fault, usize);
 
 /// Reads the first document. An empty one is [`Value::Null`].
-pub(super) fn read(bytes: &[u8]) -> Result<Value, At> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Value, At> {
     if bytes.len() > MAX_BYTES {
         return Err((Fault::TooLong, 0));
     }

@@ -136,7 +136,7 @@ fn exec(place: &Place<'_>, value: Value) -> Result<ExecConfig, ParseError> {
         install_hint: crate::text::for_people(&fields.string("installHint")?, 4096),
         provide_cluster_info: fields.bool("provideClusterInfo")?,
         interactive_mode,
-        cluster_config: None,
+        cluster: None,
     })
 }
 
