@@ -14,6 +14,7 @@ pub mod request;
 mod secret;
 pub mod status;
 pub mod text;
+pub mod x509;
 pub mod yaml;
 
 pub use secret::Secret;

@@ -113,10 +113,10 @@ pub async fn connect(
     let transport = match choice {
         Choice::InCluster => in_cluster::connect(authority, options)?,
         Choice::ReadKubeConfig { path, context } => {
-            kubeconfig::connect_file(authority, options, path, context)?
+            kubeconfig::connect_file(authority, options, path, context).await?
         }
         Choice::ForKubeConfig { document, context } => {
-            kubeconfig::connect_document(authority, options, &document, context)?
+            kubeconfig::connect_document(authority, options, &document, context).await?
         }
         Choice::KubectlProxy { url } => kubectl_proxy::connect(authority, options, url)?,
         Choice::KubectlRaw { context } => kubectl_raw::connect(authority, options, context)?,

@@ -1,6 +1,8 @@
 //! A kubeconfig file or document.
 
 mod connect;
+mod credential;
 mod plan;
+mod ready;
 
 pub(crate) use connect::{connect_document, connect_file};

@@ -43,7 +43,9 @@ pub use diagnose::{Finding, Reached, diagnose};
 pub use error::Error;
 pub use failure::{Failure, NoClient, Reason};
 pub use observer::{Event, Observer, Silent};
-pub use options::{InClusterOptions, KubeConfigOptions, KubectlOptions, Options, ProxyOptions};
+pub use options::{
+    InClusterOptions, KubeConfigOptions, KubectlOptions, Options, PluginOptions, ProxyOptions,
+};
 pub use paths::credential_paths;
 pub use probe::probe;
 pub use request_body::{BodyReader, BodyWriter, body_channel};

@@ -30,6 +30,13 @@ pub enum Event<'a> {
         /// Its command line, quoted for a shell.
         line: &'a str,
     },
+    /// A program that gives credentials said something to its user, on standard error.
+    Plugin {
+        /// Its name, or its path.
+        program: &'a str,
+        /// For people, one line, without what the program gave.
+        line: &'a str,
+    },
     /// Something that whoever started this should know.
     Warning {
         /// For people, one line.

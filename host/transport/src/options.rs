@@ -18,6 +18,8 @@ pub struct Options {
     pub kubectl_proxy: ProxyOptions,
     /// How `kubectl` is started.
     pub kubectl: KubectlOptions,
+    /// How programs that give credentials are run: exec plugins, and the command of `auth-provider: gcp`.
+    pub plugins: PluginOptions,
     /// How long the question whether a server is there may take, counted once credentials are there; 3 seconds unless set.
     pub probe_deadline: Duration,
     /// The `User-Agent` header.
@@ -35,6 +37,7 @@ impl Options {
             kubeconfig: KubeConfigOptions::default(),
             kubectl_proxy: ProxyOptions::default(),
             kubectl: KubectlOptions::default(),
+            plugins: PluginOptions::default(),
             probe_deadline: Duration::from_secs(3),
             user_agent: user_agent.into(),
             observer: Arc::new(Silent),
@@ -50,6 +53,7 @@ impl fmt::Debug for Options {
             .field("kubeconfig", &self.kubeconfig)
             .field("kubectl_proxy", &self.kubectl_proxy)
             .field("kubectl", &self.kubectl)
+            .field("plugins", &self.plugins)
             .field("probe_deadline", &self.probe_deadline)
             .field("user_agent", &self.user_agent)
             .finish_non_exhaustive()
@@ -127,5 +131,20 @@ pub struct KubectlOptions {
 impl Default for KubectlOptions {
     fn default() -> KubectlOptions {
         KubectlOptions { context: None, child_env: None, program: "kubectl".to_owned(), cache: None }
+    }
+}
+
+/// Of programs that give credentials. They act with the user's own rights.
+#[derive(Clone, Debug)]
+pub struct PluginOptions {
+    /// The names of the host's variables that they get; all but loader variables (`LD_*`, `DYLD_*`) unless set.
+    pub child_env: Option<Vec<String>>,
+    /// How long one may take; 60 seconds unless set.
+    pub deadline: Duration,
+}
+
+impl Default for PluginOptions {
+    fn default() -> PluginOptions {
+        PluginOptions { child_env: None, deadline: Duration::from_secs(60) }
     }
 }

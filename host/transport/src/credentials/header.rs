@@ -1,7 +1,9 @@
+use std::time::SystemTime;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
-use tidegate_kube::Secret;
+use tidegate_kube::{Secret, jwt};
 
 use crate::{Code, Error};
 
@@ -21,6 +23,12 @@ pub(crate) fn basic(username: &str, password: &Secret, origin: &str) -> Result<H
     let pair = Secret::new(format!("{username}:{}", password.expose()));
     let text = Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())));
     sensitive(text.expose().as_bytes(), origin)
+}
+
+/// When a bearer token ends, where it is a JSON Web Token and says so.
+pub(crate) fn expiry(header: &HeaderValue) -> Option<SystemTime> {
+    let token = header.to_str().ok()?.strip_prefix("Bearer ")?;
+    jwt::expiry(token).ok().flatten()
 }
 
 fn sensitive(text: &[u8], origin: &str) -> Result<HeaderValue, Error> {

@@ -5,15 +5,39 @@ use std::time::SystemTime;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CredentialKind {
+    /// A token in the kubeconfig.
+    Token,
     /// A token in a file: a kubeconfig's `tokenFile`, or a service account's.
     TokenFile,
+    /// A user name and a password.
+    Basic,
+    /// A client certificate.
+    ClientCertificate,
+    /// What a program prints: `exec`.
+    ExecPlugin,
+    /// `auth-provider: gcp`.
+    Gcp,
+    /// `auth-provider: oidc`.
+    Oidc,
+    /// What an embedder's own code gives.
+    Provider,
+    /// An `Authorization` header as an embedder gave it.
+    Header,
 }
 
 impl CredentialKind {
     /// The word.
     pub fn as_str(self) -> &'static str {
         match self {
+            CredentialKind::Token => "token",
             CredentialKind::TokenFile => "token file",
+            CredentialKind::Basic => "user name and password",
+            CredentialKind::ClientCertificate => "client certificate",
+            CredentialKind::ExecPlugin => "exec plugin",
+            CredentialKind::Gcp => "auth-provider gcp",
+            CredentialKind::Oidc => "auth-provider oidc",
+            CredentialKind::Provider => "provider",
+            CredentialKind::Header => "header",
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
@@ -7,13 +7,12 @@ use tidegate_authority::{ReadGrant, Stamp};
 use tidegate_kube::Secret;
 use tokio::time::Instant;
 
-use super::{CredentialKind, CredentialReport, Moment, Presented, Source, bearer};
+use super::{CredentialKind, CredentialReport, Moment, Presented, Source, bearer, expiry};
 use crate::Error;
 use crate::drive::TEXT_CAP;
-use crate::http::ClientIdentity;
 
 /// How often a token file is looked at again, at most. The kubelet replaces tokens long before they expire.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// A token that is read again when its file changes: looked at every 60 seconds at most, and when a server refuses it.
 ///
@@ -23,8 +22,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 pub(crate) struct TokenFile<F: Rotated = ReadGrant> {
     file: F,
     origin: String,
-    /// A client certificate that is sent besides.
-    identity: Option<Arc<ClientIdentity>>,
     state: Mutex<State<F::Stamp>>,
 }
 
@@ -64,26 +61,16 @@ impl Rotated for ReadGrant {
 
 impl<F: Rotated> TokenFile<F> {
     /// `token` is what the file held a moment ago, `now` is now.
-    pub(crate) fn new(
-        file: F,
-        token: &[u8],
-        origin: &str,
-        identity: Option<Arc<ClientIdentity>>,
-        now: Moment,
-    ) -> Result<TokenFile<F>, Error> {
+    pub(crate) fn new(file: F, token: &[u8], origin: &str, now: Moment) -> Result<TokenFile<F>, Error> {
         let header = bearer(token, origin)?;
         // Not the stamp of what was read: the first look, a minute from now, reads once more where it changed in between.
         let state = State { header, generation: 0, read: now.date, stamp: None, looked: now.instant };
-        Ok(TokenFile { file, origin: origin.to_owned(), identity, state: Mutex::new(state) })
+        Ok(TokenFile { file, origin: origin.to_owned(), state: Mutex::new(state) })
     }
 
     fn presented(&self) -> Presented {
         let state = self.lock();
-        Presented {
-            header: Some(state.header.clone()),
-            identity: self.identity.clone(),
-            generation: state.generation,
-        }
+        Presented { header: Some(state.header.clone()), identity: None, generation: state.generation }
     }
 
     fn look_again(&self, now: Instant) {
@@ -132,10 +119,12 @@ impl<F: Rotated> Source for TokenFile<F> {
         Box::pin(std::future::ready(Ok(self.presented())))
     }
 
-    fn report(&self) -> CredentialReport {
+    fn reports(&self) -> Vec<CredentialReport> {
         let mut report = CredentialReport::new(CredentialKind::TokenFile, &self.origin);
-        report.refreshed = Some(self.lock().read);
-        report
+        let state = self.lock();
+        report.expires = expiry(&state.header);
+        report.refreshed = Some(state.read);
+        vec![report]
     }
 }
 
@@ -171,7 +160,7 @@ mod tests {
     #[test]
     fn a_file_is_looked_at_once_a_minute_and_read_when_it_changed() {
         let (fake, begin) = (Fake::default(), Moment::now());
-        let file = TokenFile::new(&fake, b"one", "the token file", None, begin).expect("token");
+        let file = TokenFile::new(&fake, b"one", "the token file", begin).expect("token");
         // At this second the file holds that, this is sent, and so often it has been looked at and read by then.
         for (second, holds, sent, looks, reads) in [
             (0, Some("two"), "one", 0, 0),

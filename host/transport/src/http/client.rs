@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use hyper::body::Incoming as HyperBody;
 use tidegate_grants::{Endpoint, Host};
-use tidegate_kube::kubeconfig::{Scheme, Server};
+use tidegate_kube::kubeconfig::{Impersonate, Scheme, Server};
 use tidegate_kube::request::{Checked, Method};
 use tokio::time::{Instant, timeout_at};
 
@@ -79,8 +79,25 @@ impl Client {
             host: header(&origin.authority(), "the server's host")?,
             user_agent: header(&visible(user_agent), "the user agent")?,
             prefix: origin.prefix.clone(),
+            impersonate: Vec::new(),
         };
         Ok(Client { dialer, fixed, credentials, pool: Arc::new(Pool::default()) })
+    }
+
+    /// The same client in somebody else's name. Errors: a name that no header holds.
+    pub(crate) fn impersonating(mut self, whom: &Impersonate) -> Result<Client, Error> {
+        for (name, value) in whom.headers() {
+            // Neither source nor text says more than this, and a name may be a person's.
+            let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+            else {
+                let text =
+                    "as, as-uid, as-groups or as-user-extra holds a line break or another control character";
+                return Err(Error::new(Code::NotConfigured, text).broken());
+            };
+            self.fixed.impersonate.push((name, value));
+        }
+        Ok(self)
     }
 
     pub(super) fn credentials(&self) -> &Credentials {

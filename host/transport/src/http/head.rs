@@ -1,6 +1,6 @@
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT, WARNING};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tidegate_kube::request::{Checked, Method};
 use tidegate_kube::status::MAX_MESSAGE;
 use tidegate_kube::text;
@@ -14,6 +14,8 @@ pub(super) struct Fixed {
     pub(super) host: HeaderValue,
     pub(super) user_agent: HeaderValue,
     pub(super) prefix: String,
+    /// `Impersonate-…`.
+    pub(super) impersonate: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Fixed {
@@ -28,7 +30,7 @@ impl Fixed {
         *request.method_mut() = method(checked.method());
         *request.uri_mut() = uri(checked.target(&self.prefix))?;
         let headers = request.headers_mut();
-        headers.reserve(6);
+        headers.reserve(6 + self.impersonate.len());
         headers.insert(HOST, self.host.clone());
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.insert(ACCEPT, media_type(checked.accept())?);
@@ -37,6 +39,9 @@ impl Fixed {
         }
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
+        }
+        for (name, value) in &self.impersonate {
+            headers.append(name.clone(), value.clone());
         }
         Ok(request)
     }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -8,7 +9,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
-use tidegate_kube::Secret;
+use tidegate_kube::{Secret, x509};
 
 use super::verify::{Given, Unchecked};
 use crate::{Code, Error};
@@ -58,6 +59,27 @@ impl ClientIdentity {
             .map_err(|error| identity_error(pair, error))?;
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(ClientIdentity { id, key: Arc::new(key) }))
+    }
+
+    /// Whether it is the same certificate, and so the same key.
+    pub(crate) fn is_same(&self, other: &ClientIdentity) -> bool {
+        self.key.cert == other.key.cert
+    }
+
+    /// The one that is known already, where it is the same: its connections can be used on.
+    pub(crate) fn or_same(
+        new: Option<Arc<ClientIdentity>>,
+        known: Option<&Arc<ClientIdentity>>,
+    ) -> Option<Arc<ClientIdentity>> {
+        match (&new, known) {
+            (Some(one), Some(known)) if one.is_same(known) => Some(known.clone()),
+            _ => new,
+        }
+    }
+
+    /// When the certificate ends.
+    pub(crate) fn expires(&self) -> Option<SystemTime> {
+        x509::not_after(self.key.cert.first()?)
     }
 
     /// Another one for each that was made: a connection that was opened with one is of no use to the next.

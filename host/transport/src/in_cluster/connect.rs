@@ -19,8 +19,7 @@ pub(crate) fn connect(authority: &Authority, options: &Options) -> Result<Arc<dy
     let path = |name| ready.folder.join(name).display().to_string();
     let ca = Certificates { pem: ready.ca, origin: path("ca.crt") };
     let tls = Tls { trust: Trust::Given(ca), server_name: None };
-    let token =
-        TokenFile::new(folder.child("token"), ready.token.expose(), &path("token"), None, Moment::now())?;
+    let token = TokenFile::new(folder.child("token"), ready.token.expose(), &path("token"), Moment::now())?;
     let origin = Origin { scheme: Scheme::Https, endpoint: ready.endpoint, prefix: String::new() };
     let dialer = Dialer::new(net, Some(&tls))?;
     let client = Client::new(&origin, dialer, Credentials::Source(Arc::new(token)), &options.user_agent)?;

@@ -1,12 +1,10 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use tidegate_kube::Secret;
-use tidegate_kube::kubeconfig::{
-    Auth, Choice, Document, ResolveError, Resolved, Scheme, Source, Verification, merge, parse,
-};
+use tidegate_kube::kubeconfig::{Auth, Choice, Document, ResolveError, Resolved, merge, parse};
 
-use crate::http::{Identity, Material, Origin, Tls, Trust};
+use super::ready::Ready;
+use crate::http::Origin;
 use crate::options::KubeConfigOptions;
 use crate::plan::{Inputs, Plan as Rounds, Round, Step, Variable};
 use crate::{Code, Error};
@@ -54,27 +52,6 @@ struct Overrides {
     cluster: Option<String>,
     user: Option<String>,
     server: Option<String>,
-}
-
-/// What a transport is made of.
-#[derive(Debug)]
-pub(super) struct Ready {
-    pub(super) origin: Origin,
-    /// None for plain HTTP.
-    pub(super) tls: Option<Tls>,
-    pub(super) identity: Option<Identity>,
-    pub(super) credential: Credential,
-    pub(super) namespace: Option<String>,
-    pub(super) warnings: Vec<String>,
-}
-
-/// What goes into the `Authorization` header, before it is one.
-#[derive(Debug)]
-pub(super) enum Credential {
-    None,
-    Token { token: Secret, origin: String },
-    TokenFile { path: PathBuf, token: Secret<Vec<u8>> },
-    Basic { username: String, password: Secret, origin: String },
 }
 
 impl Plan {
@@ -190,6 +167,7 @@ impl Rounds for Plan {
             Stage::Connect(connect) => Round {
                 files: connect.resolved.files(),
                 net: vec![connect.origin.endpoint.clone()],
+                run: connect.resolved.programs().into_iter().next(),
                 ..Round::default()
             },
         }
@@ -202,7 +180,9 @@ impl Rounds for Plan {
                 let (documents, shown) = read(&listed, &mut inputs)?;
                 resolve(&self.overrides, documents, &shown)?
             }
-            Stage::Connect(connect) => return ready(*connect, inputs).map(Step::Ready),
+            Stage::Connect(connect) => {
+                return Ready::new(connect.origin, connect.resolved, inputs).map(Step::Ready);
+            }
         };
         Ok(Step::Again(self))
     }
@@ -258,11 +238,7 @@ fn refuse_unsupported(resolved: &Resolved) -> Result<(), Error> {
     let user = resolved.user.as_deref().unwrap_or_default();
     let cluster = resolved.cluster.as_deref().unwrap_or_default();
     let what = match &resolved.auth {
-        Auth::Exec(_) => Some(format!("user {user:?} has an exec plugin (exec)")),
         Auth::AuthProvider(_) => Some(format!("user {user:?} has an auth provider (auth-provider)")),
-        _ if resolved.impersonate.is_some() => {
-            Some(format!("user {user:?} impersonates another (as, as-uid, as-groups, as-user-extra)"))
-        }
         _ if resolved.proxy_url.is_some() => {
             Some(format!("cluster {cluster:?} is behind a proxy (proxy-url)"))
         }
@@ -272,75 +248,6 @@ fn refuse_unsupported(resolved: &Resolved) -> Result<(), Error> {
         Some(what) => Err(Error::new(Code::Unsupported, format!("{what}, which this version cannot use"))),
         None => Ok(()),
     }
-}
-
-fn ready(connect: Connect, mut inputs: Inputs) -> Result<Ready, Error> {
-    let Connect { origin, resolved } = connect;
-    let secure = origin.scheme == Scheme::Https;
-    Ok(Ready {
-        // As client-go: whoever listens on a plain connection gets no credential.
-        credential: if secure { credential(&resolved, &mut inputs)? } else { Credential::None },
-        tls: if secure { Some(tls(&resolved, &mut inputs)?) } else { None },
-        identity: identity(&resolved, &mut inputs)?,
-        origin,
-        namespace: resolved.namespace,
-        warnings: resolved.warnings,
-    })
-}
-
-fn tls(resolved: &Resolved, inputs: &mut Inputs) -> Result<Tls, Error> {
-    let cluster = resolved.cluster.as_deref().unwrap_or_default();
-    let trust = match (resolved.tls.verification, &resolved.tls.ca) {
-        (Verification::Skip, _) => Trust::Anybody,
-        (Verification::Verify, None) => Trust::System,
-        (Verification::Verify, Some(ca)) => {
-            Trust::Given(material(ca, &format!("certificate-authority of cluster {cluster:?}"), inputs)?)
-        }
-    };
-    Ok(Tls { trust, server_name: resolved.tls.server_name.clone() })
-}
-
-fn identity(resolved: &Resolved, inputs: &mut Inputs) -> Result<Option<Identity>, Error> {
-    let user = resolved.user.as_deref().unwrap_or_default();
-    let Some(pair) = &resolved.client_cert else { return Ok(None) };
-    Ok(Some(Identity {
-        certificate: material(&pair.cert, &format!("client-certificate of user {user:?}"), inputs)?,
-        key: material(&pair.key, &format!("client-key of user {user:?}"), inputs)?,
-    }))
-}
-
-fn material(source: &Source, field: &str, inputs: &mut Inputs) -> Result<Material, Error> {
-    match source {
-        Source::Inline(pem) => Ok(Material { pem: pem.clone(), origin: field.to_owned() }),
-        Source::File(path) => {
-            Ok(Material { pem: inputs.file_named_by(path, field)?, origin: path.display().to_string() })
-        }
-    }
-}
-
-fn credential(resolved: &Resolved, inputs: &mut Inputs) -> Result<Credential, Error> {
-    let user = resolved.user.as_deref().unwrap_or_default();
-    Ok(match &resolved.auth {
-        Auth::Token(token) => {
-            Credential::Token { token: token.clone(), origin: format!("token of user {user:?}") }
-        }
-        Auth::Basic { username, password } => Credential::Basic {
-            username: username.clone(),
-            password: password.clone(),
-            origin: format!("username and password of user {user:?}"),
-        },
-        Auth::TokenFile { path, fallback } => {
-            match (inputs.file_named_by(path, &format!("tokenFile of user {user:?}")), fallback) {
-                (Ok(token), _) => Credential::TokenFile { path: path.clone(), token },
-                (Err(_), Some(token)) => {
-                    Credential::Token { token: token.clone(), origin: format!("token of user {user:?}") }
-                }
-                (Err(error), None) => return Err(error),
-            }
-        }
-        // Plugins and providers were refused before.
-        Auth::None | Auth::AuthProvider(_) | Auth::Exec(_) => Credential::None,
-    })
 }
 
 #[cfg(test)]

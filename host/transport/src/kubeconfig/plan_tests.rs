@@ -1,4 +1,6 @@
+use super::super::ready::Credential;
 use super::*;
+use crate::http::Trust;
 use crate::plan::tables::{again, failed, files, lines, ready, variables};
 
 const CONFIG: &str = r#"
@@ -124,9 +126,7 @@ fn no_credential_over_plain_http() {
 #[test]
 fn what_cannot_be_done_is_named() {
     for (context, words) in [
-        ("exec", r#"user "exec" has an exec plugin (exec)"#),
         ("provider", r#"user "provider" has an auth provider (auth-provider)"#),
-        ("as", r#"user "as" impersonates another"#),
         ("proxied", r#"cluster "proxied" is behind a proxy (proxy-url)"#),
     ] {
         let error = failed(plan(Some("/c"), Some(context)), files(&[("/c", CONFIG)]));

@@ -6,12 +6,14 @@
 )]
 
 mod bodies;
+mod certificates;
 mod detection;
 mod floods;
 mod http;
 mod kubectl;
 mod peer;
 mod pki;
+mod plugins;
 mod rotation;
 mod setup;
 mod tls;

@@ -29,6 +29,8 @@ pub(crate) struct Seen {
     /// Request line and headers.
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
+    /// The client's certificate, in DER.
+    pub(crate) client: Option<Vec<u8>>,
 }
 
 impl Seen {
@@ -150,10 +152,12 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, script: Arc<Scr
         let (script, record, tls) = (script.clone(), record.clone(), tls.clone());
         tokio::spawn(async move {
             match tls {
-                None => serve(stream, &*script, &record).await,
+                None => serve(stream, None, &*script, &record).await,
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
-                        serve(stream, &*script, &record).await;
+                        let shown = stream.get_ref().1.peer_certificates();
+                        let client = shown.and_then(<[_]>::first).map(|shown| shown.to_vec());
+                        serve(stream, client, &*script, &record).await;
                     }
                 }
             }
@@ -161,9 +165,15 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, script: Arc<Scr
     }
 }
 
-async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, script: &Script, record: &Record) {
+async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    client: Option<Vec<u8>>,
+    script: &Script,
+    record: &Record,
+) {
     let mut buffer = Vec::new();
-    while let Some(seen) = read_request(&mut stream, &mut buffer).await {
+    while let Some(mut seen) = read_request(&mut stream, &mut buffer).await {
+        seen.client = client.clone();
         record.seen.lock().expect("lock").push(seen.clone());
         for act in script(&seen) {
             match act {
@@ -191,7 +201,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8
         more(stream, buffer).await?;
     };
     let head = String::from_utf8(buffer.drain(..end).collect()).ok()?;
-    let mut seen = Seen { head, body: Vec::new() };
+    let mut seen = Seen { head, body: Vec::new(), client: None };
     if let Some(length) = seen.header("content-length").and_then(|length| length.parse().ok()) {
         while buffer.len() < length {
             more(stream, buffer).await?;

@@ -45,6 +45,9 @@ impl Observer for Heard {
             }
             Event::Command { line } => format!("$ {line}"),
             Event::Warning { text } => format!("warning: {text}"),
+            Event::Plugin { program, line } => {
+                format!("{}: {line}", program.rsplit('/').next().unwrap_or_default())
+            }
             other => format!("{other:?}"),
         };
         self.0.lock().expect("lock").push(line);
