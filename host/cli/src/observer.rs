@@ -34,6 +34,8 @@ impl Observer for ToStderr {
         match event {
             Event::Warning { .. } if self.level == Level::Errors => {}
             Event::Warning { text, .. } => report::warning(text),
+            // It may ask for something: even --quiet must not leave its user waiting for nothing.
+            Event::Plugin { .. } => report::line(&shown(event)),
             _ if self.level == Level::Requests => report::line(&self.style.faint(&shown(event))),
             _ => {}
         }
@@ -48,6 +50,9 @@ fn shown(event: &Event<'_>) -> String {
             format!("{} {path} {code} {} ms", method.as_str(), elapsed.as_millis())
         }
         Event::Command { line, .. } => format!("$ {line}"),
+        Event::Plugin { program, line, .. } => {
+            format!("{}: {line}", program.rsplit('/').next().unwrap_or(program))
+        }
         Event::Warning { text, .. } => (*text).to_owned(),
         _ => String::new(),
     }

@@ -45,6 +45,9 @@ pub(crate) struct ConnectFlags {
     /// The only environment variables that a program which is run gets [default: all but loader variables].
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     child_env: Option<Vec<String>>,
+    /// How long a credential plugin may take [default: 60s].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    plugin_deadline: Option<Duration>,
     /// How long a server may take to answer the first question [default: 3s].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     probe_deadline: Option<Duration>,
@@ -74,6 +77,8 @@ impl ConnectFlags {
         options.kubectl.cache = grants.judge(&kubectl).is_granted().then(tidegate::kubectl_cache).flatten();
         options.kubectl.context = self.context.clone();
         options.kubectl.child_env = self.child_env.clone();
+        options.plugins.child_env = self.child_env.clone();
+        options.plugins.deadline = self.plugin_deadline.unwrap_or(options.plugins.deadline);
         options.probe_deadline = self.probe_deadline.unwrap_or(options.probe_deadline);
         options
     }

@@ -19,7 +19,6 @@ pub(super) struct Connection {
     /// None once the connection has ended.
     driver: Option<Driver>,
     meter: Arc<Meter>,
-    identity: Option<u64>,
 }
 
 type Driver = Pin<Box<http1::Connection<TokioIo<Stream>, RequestBody>>>;
@@ -46,15 +45,15 @@ pub(super) enum Progress {
 impl Connection {
     /// `identity` is that of the client certificate which the server saw.
     pub(super) async fn open(io: Io, identity: Option<u64>) -> Result<Connection, hyper::Error> {
-        let (stream, meter) = Stream::new(io);
+        let (stream, meter) = Stream::new(io, identity);
         let (sender, driver) =
             http1::Builder::new().max_header_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?;
-        Ok(Connection { sender, driver: Some(Box::pin(driver)), meter, identity })
+        Ok(Connection { sender, driver: Some(Box::pin(driver)), meter })
     }
 
     /// Which client certificate the server saw.
     pub(super) fn identity(&self) -> Option<u64> {
-        self.identity
+        self.meter.identity()
     }
 
     /// Sends the request and waits for the response's head.

@@ -10,14 +10,22 @@ use tokio_rustls::client::TlsStream;
 
 use crate::breath::Breath;
 
-/// How much went over a connection, in bytes before encryption: whether a request may be sent a second time depends on it.
+/// How much went over a connection, in bytes before encryption: whether a request may be sent a second time depends on it. And
+/// in whose name, which decides about the next request: it is here because a body in flight is moved about with its connection,
+/// and should be small.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     read: AtomicU64,
     written: AtomicU64,
+    identity: Option<u64>,
 }
 
 impl Meter {
+    /// Which client certificate the server saw.
+    pub(super) fn identity(&self) -> Option<u64> {
+        self.identity
+    }
+
     /// Bytes read and written so far.
     pub(super) fn now(&self) -> (u64, u64) {
         (self.read.load(Ordering::Relaxed), self.written.load(Ordering::Relaxed))
@@ -37,8 +45,9 @@ pub(super) enum Io {
 }
 
 impl Stream {
-    pub(super) fn new(io: Io) -> (Stream, Arc<Meter>) {
-        let meter = Arc::new(Meter::default());
+    /// `identity` is that of the client certificate which the server saw.
+    pub(super) fn new(io: Io, identity: Option<u64>) -> (Stream, Arc<Meter>) {
+        let meter = Arc::new(Meter { identity, ..Meter::default() });
         (Stream { io, meter: meter.clone(), breath: Breath::default() }, meter)
     }
 
