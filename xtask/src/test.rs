@@ -28,6 +28,16 @@ pub(crate) fn run(filter: &[&str]) -> Result<ExitCode, Failure> {
         say::step(&format!("cargo test {}", packages.join(" ")));
         cargo_test(packages, filter, &programs, &guests, &mut sum)?;
     }
+    // What of the guests' SDK and of the peers' scanner needs no host beneath it, on this machine itself.
+    for (workspace, package, target) in [
+        ("guest-sdk/rust", "tidegate-guest", places::guest_target()),
+        ("bench", "bench-scan", places::cache().join("target-bench")),
+    ] {
+        say::step(&format!("cargo test --package {package}, in {workspace}"));
+        let mut cargo = places::cargo();
+        cargo.current_dir(places::root().join(workspace)).env("CARGO_TARGET_DIR", target);
+        run_tests(cargo.args(["test", "--locked", "--package", package]).args(filter), &mut sum)?;
+    }
     if filter.is_empty() {
         for fuzzed in fuzz::briefly()? {
             sum.count(&fuzzed);
@@ -61,8 +71,12 @@ fn cargo_test(
 ) -> Result<(), Failure> {
     let mut cargo = places::cargo();
     cargo.args(["test", "--locked", "--no-fail-fast"]).args(packages).args(filter);
-    cargo.env("TIDEGATE_PROGRAMS", programs).env("TIDEGATE_GUESTS", guests).stdout(Stdio::piped());
-    let mut child = cargo.spawn()?;
+    run_tests(cargo.env("TIDEGATE_PROGRAMS", programs).env("TIDEGATE_GUESTS", guests), sum)
+}
+
+/// Shows what the runner prints, and counts it.
+fn run_tests(cargo: &mut Command, sum: &mut Sum) -> Result<(), Failure> {
+    let mut child = cargo.stdout(Stdio::piped()).spawn()?;
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
             let line = line?;

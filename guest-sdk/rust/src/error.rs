@@ -275,3 +275,70 @@ impl From<wit::Status> for Status {
         Self { code, reason, message, details }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: u16, reason: &str) -> Status {
+        Status { code, reason: reason.to_owned(), message: "said so".to_owned(), details: String::new() }
+    }
+
+    /// By Kubernetes' word, and by the code where something else answered; the two meanings of 409 only by the word.
+    #[test]
+    fn statuses_are_told_apart() {
+        type Is = fn(&Status) -> bool;
+        let all: [(&str, Is); 6] = [
+            ("not found", Status::is_not_found),
+            ("already exists", Status::is_already_exists),
+            ("conflict", Status::is_conflict),
+            ("gone", Status::is_gone),
+            ("invalid", Status::is_invalid),
+            ("forbidden", Status::is_forbidden),
+        ];
+        for (code, reason, expected) in [
+            (404, "NotFound", &["not found"][..]),
+            (404, "", &["not found"]),
+            (409, "AlreadyExists", &["already exists"]),
+            (409, "Conflict", &["conflict"]),
+            (409, "", &[]),
+            (410, "Gone", &["gone"]),
+            (410, "Expired", &["gone"]),
+            (422, "Invalid", &["invalid"]),
+            (403, "Forbidden", &["forbidden"]),
+            (500, "InternalError", &[]),
+        ] {
+            let status = status(code, reason);
+            let found: Vec<&str> = all.iter().filter(|row| row.1(&status)).map(|row| row.0).collect();
+            assert_eq!(found, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn details_are_none_or_json() {
+        let with = |details: &str| Status { details: details.to_owned(), ..status(422, "Invalid") };
+        type Value = serde_json::Value;
+        assert_eq!(with("").details_as::<Value>().unwrap(), None);
+        assert_eq!(with(r#"{"name":"x"}"#).details_as::<Value>().unwrap().unwrap()["name"], "x");
+        assert_eq!(with("{").details_as::<Value>().unwrap_err().code(), "json");
+    }
+
+    /// `fn main() -> tidegate::Result<()>` ends with what people can read.
+    #[test]
+    fn an_error_reads_the_same_for_people_and_in_a_panic() {
+        let source = serde_json::from_str::<u8>("x").unwrap_err();
+        for (error, code, has_source) in [
+            (Error::other("no such thing"), "guest", false),
+            (Error::from(std::io::Error::other("no such file")), "guest", true),
+            (Error::from(source), "json", true),
+        ] {
+            assert_eq!(error.code(), code);
+            assert_eq!(
+                (format!("{error}"), format!("{error:?}")),
+                (error.message().to_owned(), error.message().to_owned())
+            );
+            assert_eq!(std::error::Error::source(&error).is_some(), has_source, "{error}");
+            assert!(error.status().is_none() && error.missing().is_empty() && error.failures().is_empty());
+        }
+    }
+}

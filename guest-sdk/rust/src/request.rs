@@ -131,6 +131,15 @@ impl Request {
         self.query.iter().any(|(have, _)| have == name)
     }
 
+    /// Method, target and media types, for a table to compare with.
+    #[cfg(all(test, feature = "kube"))]
+    pub(crate) fn line(&self) -> String {
+        assert!(self.query.is_empty(), "kube-core puts it into the path");
+        let words = [Some(format!("{:?}", self.method).replace("Method::", "")), Some(self.path.clone())];
+        let types = [self.accept.clone(), self.content_type.clone()];
+        words.into_iter().chain(types).flatten().collect::<Vec<_>>().join(" ")
+    }
+
     pub(crate) fn into_wit(self) -> wit::Request {
         let request = wit::Request::new(self.method, &self.path);
         for (name, value) in &self.query {

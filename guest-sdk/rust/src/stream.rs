@@ -215,3 +215,85 @@ mod sealed {
             .collect()
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// What a host would hand over, batch by batch; `None` where `try_next` would wait.
+    struct Batches(RefCell<VecDeque<Option<Vec<u8>>>>);
+
+    impl Source for Batches {
+        type Item = u8;
+
+        fn batch(&self) -> Result<Option<Vec<u8>>, wit::Error> {
+            loop {
+                match self.0.borrow_mut().pop_front() {
+                    None => return Ok(None),
+                    Some(Some(batch)) => return Ok(Some(batch)),
+                    // It waited.
+                    Some(None) => {}
+                }
+            }
+        }
+
+        fn try_batch(&self) -> Option<Result<Option<Vec<u8>>, wit::Error>> {
+            match self.0.borrow_mut().pop_front() {
+                None => Some(Ok(None)),
+                Some(batch) => batch.map(|batch| Ok(Some(batch))),
+            }
+        }
+
+        fn pollable(&self) -> Pollable {
+            unreachable!("no test waits")
+        }
+    }
+
+    fn stream(batches: &[Option<&[u8]>]) -> Stream<Batches> {
+        Stream::new(Batches(RefCell::new(batches.iter().map(|batch| batch.map(<[u8]>::to_vec)).collect())))
+    }
+
+    #[test]
+    fn batches_are_one_stream_however_they_are_cut() {
+        for batches in [
+            &[Some(&[1, 2, 3][..])][..],
+            &[Some(&[1]), Some(&[2, 3])],
+            &[Some(&[]), Some(&[1, 2]), Some(&[]), None, Some(&[3]), Some(&[])],
+        ] {
+            let mut stream = stream(batches);
+            let items: Vec<u8> = stream.by_ref().map(Result::unwrap).collect();
+            assert_eq!(items, [1, 2, 3], "{batches:?}");
+            assert!(
+                stream.next().is_none() && stream.try_next().map(|end| end.is_none()) == Poll::Ready(true)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_there_needs_no_waiting() {
+        let mut stream = stream(&[Some(&[1, 2]), None, Some(&[]), None, Some(&[3])]);
+        let mut seen = Vec::new();
+        for _ in 0..7 {
+            seen.push(match stream.try_next() {
+                Poll::Pending => "waits".to_owned(),
+                Poll::Ready(None) => "end".to_owned(),
+                Poll::Ready(Some(item)) => item.unwrap().to_string(),
+            });
+        }
+        assert_eq!(seen, ["1", "2", "waits", "waits", "3", "end", "end"]);
+    }
+
+    #[test]
+    fn an_object_that_is_not_what_was_wanted_says_what_it_was() {
+        let event = |object: &str| Event { event_type: EventType::Added, object: object.into() };
+        assert_eq!(event("[1,2]").json::<Vec<u8>>().unwrap(), [1, 2]);
+        for object in ["", "{", "{\"a\":1}", "\u{feff}[]"] {
+            let error = event(object).json::<Vec<u8>>().unwrap_err();
+            assert_eq!(error.code(), "json", "{object:?}");
+            assert!(error.message().starts_with("object of a watch event: "), "{error}");
+        }
+    }
+}

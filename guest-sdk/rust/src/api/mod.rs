@@ -167,3 +167,58 @@ fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
 fn convert(built: Result<http::Request<Vec<u8>>, kube_core::request::Error>) -> Result<Request> {
     Request::try_from(built?)
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::{Node, Pod};
+    use kube_core::params::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchParams};
+    use kube_core::subresource::LogParams;
+
+    use super::*;
+
+    /// Whatever kube-core builds, this host takes: two headers, a method and a path that Kubernetes has.
+    #[test]
+    fn every_request_of_kube_core_is_one_that_a_guest_may_make() {
+        let pods = kube_core::Request::new(Pod::url_path(&(), Some("web")));
+        let nodes = kube_core::Request::new(Node::url_path(&(), None));
+        let (list, post, delete) = (
+            ListParams::default().labels("app=a,b!=c").limit(5),
+            PostParams::default(),
+            DeleteParams::default(),
+        );
+        let apply = PatchParams::apply("tests").force();
+        let patch = |patch: Patch<&str>| pods.patch("a", &PatchParams::default(), &patch);
+        let follow = LogParams { follow: true, tail_lines: Some(3), ..LogParams::default() };
+        for (built, line) in [
+            (nodes.list(&ListParams::default()), "Get /api/v1/nodes"),
+            (pods.list(&list), "Get /api/v1/namespaces/web/pods?labelSelector=app%3Da%2Cb%21%3Dc&limit=5"),
+            (pods.get("a", &Default::default()), "Get /api/v1/namespaces/web/pods/a"),
+            (
+                pods.get_metadata("a", &Default::default()),
+                "Get /api/v1/namespaces/web/pods/a application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1 application/json",
+            ),
+            (pods.create(&post, b"{}".to_vec()), "Post /api/v1/namespaces/web/pods application/json"),
+            (pods.replace("a", &post, b"{}".to_vec()), "Put /api/v1/namespaces/web/pods/a application/json"),
+            (pods.delete("a", &delete), "Delete /api/v1/namespaces/web/pods/a application/json"),
+            (
+                patch(Patch::Merge("x")),
+                "Patch /api/v1/namespaces/web/pods/a application/json application/merge-patch+json",
+            ),
+            (
+                patch(Patch::Strategic("x")),
+                "Patch /api/v1/namespaces/web/pods/a application/json application/strategic-merge-patch+json",
+            ),
+            (
+                pods.patch("a", &apply, &Patch::Apply("x")),
+                "Patch /api/v1/namespaces/web/pods/a?force=true&fieldManager=tests application/json application/apply-patch+yaml",
+            ),
+            (
+                pods.watch(&WatchParams::default(), "7"),
+                "Get /api/v1/namespaces/web/pods?watch=true&timeoutSeconds=290&allowWatchBookmarks=true&resourceVersion=7",
+            ),
+            (pods.logs("a", &follow), "Get /api/v1/namespaces/web/pods/a/log?follow=true&tailLines=3"),
+        ] {
+            assert_eq!(convert(built).unwrap().line(), line);
+        }
+    }
+}

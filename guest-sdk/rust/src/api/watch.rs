@@ -74,3 +74,46 @@ fn decode<K: DeserializeOwned>(event: &Event) -> Result<WatchEvent<K>> {
         EventType::Error => WatchEvent::Error(event.json()?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Pod;
+    use kube_core::ResourceExt;
+
+    use super::*;
+
+    #[test]
+    fn events_carry_what_their_type_says() {
+        let object = |text: &str| text.as_bytes().to_vec();
+        let pod = r#"{"metadata":{"name":"a"}}"#;
+        for (event_type, text, expected) in [
+            (EventType::Added, pod, "added a"),
+            (EventType::Modified, pod, "modified a"),
+            (EventType::Deleted, pod, "deleted a"),
+            (
+                EventType::Bookmark,
+                r#"{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"7"}}"#,
+                "bookmark 7",
+            ),
+            (
+                EventType::Error,
+                r#"{"kind":"Status","code":410,"reason":"Expired","message":"too old"}"#,
+                "error 410",
+            ),
+            (EventType::Added, r#"{"metadata":7}"#, "json"),
+            (EventType::Error, "7", "json"),
+        ] {
+            let found = match decode::<Pod>(&Event { event_type, object: object(text) }) {
+                Ok(WatchEvent::Added(pod)) => format!("added {}", pod.name_any()),
+                Ok(WatchEvent::Modified(pod)) => format!("modified {}", pod.name_any()),
+                Ok(WatchEvent::Deleted(pod)) => format!("deleted {}", pod.name_any()),
+                Ok(WatchEvent::Bookmark(bookmark)) => {
+                    format!("bookmark {}", bookmark.metadata.resource_version)
+                }
+                Ok(WatchEvent::Error(status)) => format!("error {}", status.code),
+                Err(error) => error.code().to_owned(),
+            };
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}
