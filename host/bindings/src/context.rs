@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use tidegate_authority::Authority;
+use tidegate_registry::View as Connections;
 use tidegate_transport::{Error, Options};
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTableError};
 
 use crate::error::refusal;
 use crate::request::Held;
-use crate::wit::tidegate::host::{client, detect, permissions, poll, types};
+use crate::wit::tidegate::host::{client, connections, detect, permissions, poll, types};
 
 /// How many handles one guest may hold at a time, WASI's among them. One more is a trap that names this cap.
 pub const MAX_HANDLES: usize = 32_768;
@@ -18,14 +19,15 @@ pub const MAX_HANDLES: usize = 32_768;
 pub struct Context {
     pub(crate) authority: Authority,
     pub(crate) options: Arc<Options>,
+    pub(crate) connections: Connections,
     pub(crate) held: Held,
     refusal: Option<Vec<String>>,
 }
 
 impl Context {
-    /// A guest with `authority`'s grants, whose transports are chosen and configured by `options`.
-    pub fn new(authority: Authority, options: Arc<Options>) -> Self {
-        Self { authority, options, held: Held::default(), refusal: None }
+    /// A guest with `authority`'s grants, whose transports are chosen and configured by `options`, and that sees these connections.
+    pub fn new(authority: Authority, options: Arc<Options>, connections: Connections) -> Self {
+        Self { authority, options, connections, held: Held::default(), refusal: None }
     }
 
     /// The flags to add, if the last error that the guest was given is a refusal: `permission-denied`, or `no-client` where every
@@ -109,6 +111,7 @@ pub fn add_to_linker<T: TidegateView + 'static>(linker: &mut Linker<T>) -> Resul
     types::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     client::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     detect::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    connections::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     permissions::add_to_linker::<T, Tidegate>(linker, T::tidegate)
 }
 

@@ -5,11 +5,12 @@
 //!
 //! ```text
 //! wit.rs          bindgen's traits            convert.rs   transport's words ↔ WIT's words
-//! client.rs detect.rs permissions.rs poll.rs  one interface each
+//! client.rs connections.rs detect.rs permissions.rs poll.rs  one interface each
 //! types: error.rs request.rs outgoing.rs pending.rs response.rs streams.rs (all four) decode.rs (what they make of bytes)
 //! ```
 
 mod client;
+mod connections;
 mod context;
 mod convert;
 mod decode;

@@ -31,6 +31,7 @@ wasmtime::component::bindgen!({
         "tidegate:host/client.[method]client.open-json": async | trappable,
         "tidegate:host/client.[method]client.open-events": async | trappable,
         "tidegate:host/detect": async | trappable,
+        "tidegate:host/connections.open": async | trappable,
         default: trappable,
     },
     with: {

@@ -28,7 +28,7 @@ pub struct Sources<'a> {
 pub struct Configuration {
     connections: BTreeMap<String, (Definition, Origin)>,
     sets: BTreeMap<String, Vec<Flag>>,
-    folder: Option<PathBuf>,
+    file: Option<PathBuf>,
     home: Option<PathBuf>,
 }
 
@@ -46,6 +46,11 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Whether the configuration file has a part in it.
+    pub fn is_of_file(self) -> bool {
+        matches!(self, Self::File | Self::FileAndEnvironment)
+    }
+
     /// `file`, `environment`, `file+environment` or `code`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -90,14 +95,24 @@ impl Configuration {
         Ok(Self {
             connections: merged(file.connections, variables)?,
             sets: file.permissions,
-            folder: sources.file.and_then(|(path, _)| path.parent()).map(Path::to_owned),
+            file: sources.file.map(|(path, _)| path.to_owned()),
             home: sources.home.map(Path::to_owned),
         })
+    }
+
+    /// The file that it was read from, if there was one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// The connections by name.
     pub fn connections(&self) -> impl Iterator<Item = (&str, &Definition, Origin)> {
         self.connections.iter().map(|(name, (definition, origin))| (name.as_str(), definition, *origin))
+    }
+
+    /// The names of connections that somebody who wrote `name` may have meant.
+    pub fn near(&self, name: &str) -> Vec<&str> {
+        near::among(name, self.connections.keys().map(String::as_str))
     }
 
     /// The permission sets by name, with the flags of each.
@@ -108,7 +123,7 @@ impl Configuration {
     /// Adds the flags of a set to others: `-P <name>`. Relative paths in it are relative to the file's folder.
     pub fn add_set(&self, name: &str, builder: &mut GrantsBuilder) -> Result<(), SetError> {
         let flags = self.sets.get(name).ok_or_else(|| UnknownSet::new(name, &self.sets))?;
-        let folder = self.folder.as_deref().unwrap_or(Path::new("/"));
+        let folder = self.file().and_then(Path::parent).unwrap_or(Path::new("/"));
         builder.within(folder, self.home.as_deref(), |builder| {
             flags.iter().try_for_each(|flag| builder.add(flag).map(drop))
         })?;

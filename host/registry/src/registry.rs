@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub struct Registry(Arc<Inner>);
 
 struct Inner {
     base: Options,
+    file: Option<PathBuf>,
     connections: RwLock<BTreeMap<Arc<str>, Arc<Connection>>>,
     opened: Mutex<Opened>,
 }
@@ -49,12 +51,12 @@ impl Registry {
     /// An empty registry. `base` holds what is common to all of its connections: the user agent, the observer, deadlines. Nothing of
     /// its kubeconfig is used.
     pub fn new(base: Options) -> Self {
-        Self(Arc::new(Inner { base, connections: RwLock::default(), opened: Mutex::default() }))
+        Self::made(base, None)
     }
 
     /// A registry with the connections of a configuration.
     pub fn of(configuration: &Configuration, base: Options) -> Self {
-        let registry = Self::new(base);
+        let registry = Self::made(base, configuration.file().map(Path::to_owned));
         for (name, definition, origin) in configuration.connections() {
             let connection = Connection::new(name, definition.clone(), origin);
             registry.write().insert(connection.name.clone(), connection);
@@ -70,6 +72,11 @@ impl Registry {
     /// Every connection, sorted by name.
     pub fn list(&self) -> Vec<Arc<Connection>> {
         self.read().values().cloned().collect()
+    }
+
+    /// The file that its configuration was read from, if there was one. No guest is to read it.
+    pub fn configuration_file(&self) -> Option<&Path> {
+        self.0.file.as_deref()
     }
 
     /// How many connections there are.
@@ -131,6 +138,10 @@ impl Registry {
             self.remember(connection);
         }
         opened
+    }
+
+    fn made(base: Options, file: Option<PathBuf>) -> Self {
+        Self(Arc::new(Inner { base, file, connections: RwLock::default(), opened: Mutex::default() }))
     }
 
     fn remember(&self, connection: &Arc<Connection>) {

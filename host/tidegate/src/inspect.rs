@@ -6,7 +6,7 @@ use wasmtime::component::types::ComponentItem;
 
 /// What tidegate offers, with the versions that fit: `0.1` of our own package, any `0.2` of WASI.
 const OFFERED: [(&str, &str, &[&str]); 8] = [
-    ("tidegate:host", "0.1.", &["poll", "types", "client", "detect", "permissions"]),
+    ("tidegate:host", "0.1.", &["poll", "types", "client", "detect", "connections", "permissions"]),
     (
         "wasi:cli",
         "0.2.",
@@ -80,6 +80,7 @@ impl Interfaces {
         let imports = |prefix: &str| self.imports.iter().any(|name| name.starts_with(prefix));
         let hints = [
             ("tidegate:host/detect@", &["--allow-net", "--allow-read", "--allow-env", "--allow-run"][..]),
+            ("tidegate:host/connections@", &["--allow-connection"]),
             ("wasi:filesystem/", &["--wasi-read", "--wasi-write"]),
             ("wasi:cli/environment@", &["--wasi-env"]),
             ("wasi:sockets/", &["--wasi-net"]),
@@ -145,6 +146,7 @@ mod tests {
         let interfaces =
             of(&["wasi:sockets/tcp@0.2.0", "wasi:http/types@0.2.0", "wasi:cli/environment@0.2.0"], &[]);
         assert_eq!(interfaces.hints(), ["--wasi-env", "--wasi-net"]);
+        assert_eq!(of(&["tidegate:host/connections@0.1.0"], &[]).hints(), ["--allow-connection"]);
     }
 
     #[test]

@@ -29,6 +29,7 @@
 mod cache;
 mod compile;
 mod component;
+mod connections;
 mod diagnose;
 mod ending;
 mod engine;
@@ -46,6 +47,7 @@ mod settings;
 mod stdio;
 mod wasi;
 
+pub use connections::{ConfigurationError, Described, configuration, connect, describe, register};
 pub use diagnose::diagnose;
 pub use ending::{Ending, Frame, Outcome, Trap};
 pub use engine::{Allocator, Cache, Engine, EngineBuilder, Pooling};
@@ -59,5 +61,7 @@ pub use stdio::{Captured, Input, Output};
 
 /// What may be allowed and denied.
 pub use tidegate_grants as grants;
+/// Connections by name.
+pub use tidegate_registry as registry;
 /// How clusters are reached.
 pub use tidegate_transport as transport;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tidegate_bindings::Context;
 use tidegate_grants::Grants;
+use tidegate_registry::Registry;
 use tidegate_transport::Options;
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
@@ -28,6 +29,7 @@ pub struct RunBuilder {
     script: Script,
     grants: Grants,
     options: Option<Options>,
+    connections: Option<Registry>,
     arguments: Vec<String>,
     environment: Option<Vec<(OsString, OsString)>>,
     stdin: Input,
@@ -42,6 +44,7 @@ impl RunBuilder {
             script,
             grants: Grants::none(),
             options: None,
+            connections: None,
             arguments: Vec::new(),
             environment: None,
             stdin: Input::inherit(),
@@ -62,6 +65,16 @@ impl RunBuilder {
     #[must_use]
     pub fn options(mut self, options: Options) -> Self {
         self.options = Some(options);
+        self
+    }
+
+    /// The connections that there are; none unless set. The guest sees those that its grants cover ([`Kind::Connection`]), and each may
+    /// use all that it needs but for what the grants deny. Give every run a clone of the same registry, so that they share transports.
+    ///
+    /// [`Kind::Connection`]: tidegate_grants::Kind::Connection
+    #[must_use]
+    pub fn connections(mut self, registry: Registry) -> Self {
+        self.connections = Some(registry);
         self
     }
 
@@ -167,13 +180,20 @@ impl RunBuilder {
         if let Some(variables) = &self.environment {
             authority = authority.with_environment(variables.clone());
         }
-        let (mut wasi, reach, authority) =
-            wasi::context(engine, authority, &options, self.environment.as_deref());
+        let registry = self.connections.unwrap_or_else(|| Registry::new((*options).clone()));
+        let around = wasi::Around {
+            engine,
+            options: &options,
+            registry: &registry,
+            variables: self.environment.as_deref(),
+        };
+        let (mut wasi, reach, authority) = wasi::context(&around, authority);
+        let connections = registry.narrowed(authority.clone(), authority.for_connections(&engine.host));
         wasi.arg(self.script.name()).args(&self.arguments);
         self.stdin.set(&mut wasi);
         self.stdout.set(Stream::Output, &mut wasi);
         self.stderr.set(Stream::Error, &mut wasi);
-        let guest = Guest::new(Context::new(authority, options), wasi.build(), reach);
+        let guest = Guest::new(Context::new(authority, options, connections), wasi.build(), reach);
         let mut store = Store::new(&engine.wasmtime, guest);
         store.set_hostcall_fuel(ONE_CALL);
         // At each tick of the epoch the guest gives way, and goes on when it is polled again.

@@ -14,6 +14,7 @@ use std::ffi::OsString;
 
 use tidegate_authority::Authority;
 use tidegate_grants::{Kind, WasiGrants};
+use tidegate_registry::Registry;
 use tidegate_transport::{Event, Options};
 use wasmtime::Result;
 use wasmtime::component::Linker;
@@ -32,21 +33,25 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     http::add_to_linker(linker)
 }
 
+/// What is around a guest.
+pub(crate) struct Around<'a> {
+    pub(crate) engine: &'a Inner,
+    pub(crate) options: &'a Options,
+    pub(crate) registry: &'a Registry,
+    /// The environment, where it is not this process' own.
+    pub(crate) variables: Option<&'a [(OsString, OsString)]>,
+}
+
 /// A guest's own reach, and the authority of the host beside such a guest. A flag that cannot be honoured is a warning, and the run
 /// goes on without it.
-pub(crate) fn context(
-    engine: &Inner,
-    authority: Authority,
-    options: &Options,
-    variables: Option<&[(OsString, OsString)]>,
-) -> (WasiCtxBuilder, Reach, Authority) {
+pub(crate) fn context(around: &Around<'_>, authority: Authority) -> (WasiCtxBuilder, Reach, Authority) {
     let mut wasi = WasiCtx::builder();
     let grants = authority.grants().wasi();
     if is_empty(grants) {
         return (wasi, Reach::nothing(), authority);
     }
-    let warn = |text: &str| options.observer.event(&Event::Warning { text });
-    let protected = Protected::find(engine, &authority, options, variables);
+    let warn = |text: &str| around.options.observer.event(&Event::Warning { text });
+    let protected = Protected::find(around, &authority);
     let open = files::open(&mut wasi, grants, &protected, &warn);
     wasi.envs(&authority.guest_variables());
     let reach = match grants.is_empty(Kind::Net) {

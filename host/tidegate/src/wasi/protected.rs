@@ -4,11 +4,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use tidegate_authority::{Authority, HostAuthority};
-use tidegate_grants::{Endpoint, Host, Kind};
+use tidegate_grants::{Endpoint, Host, Kind, Need};
 use tidegate_kube::kubeconfig;
+use tidegate_registry::{Definition, KubeConfig, Registry, ServiceAccount};
 use tidegate_transport::{Options, credential_paths};
 
 use crate::engine::Inner;
+use crate::wasi::Around;
 
 /// Paths and endpoints that are not for guests.
 pub(super) struct Protected {
@@ -20,12 +22,8 @@ pub(super) struct Protected {
 
 impl Protected {
     /// Looks at the environment and the kubeconfig files as transports would.
-    pub(super) fn find(
-        engine: &Inner,
-        authority: &Authority,
-        options: &Options,
-        variables: Option<&[(OsString, OsString)]>,
-    ) -> Self {
+    pub(super) fn find(around: &Around<'_>, authority: &Authority) -> Self {
+        let Around { engine, options, registry, variables } = *around;
         let host = &engine.host;
         let env = |name: &str| match variables {
             Some(variables) => variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone()),
@@ -34,10 +32,13 @@ impl Protected {
         let mut paths = credential_paths(&env, options);
         paths.extend(granted_to_transports(authority));
         let mut endpoints = servers(options, &env);
+        let unread = named(registry, authority, &mut paths, &mut endpoints);
+        endpoints.extend(in_pod(&env).filter(|_| !registry.is_empty()));
         for path in paths.clone() {
             let kubeconfig = if path.ends_with(".kube") { path.join("config") } else { path };
             kubeconfig_names(host, &kubeconfig, &mut paths, &mut endpoints);
         }
+        paths.extend(unread);
         paths.extend(own(engine));
         // The kernel shows this process' memory and environment there.
         paths.extend(["/proc", "/dev"].map(PathBuf::from));
@@ -61,6 +62,29 @@ fn kubeconfig_names(
     let config = document.into_config();
     paths.extend(config.files());
     endpoints.extend(config.clusters().values().filter_map(|cluster| of_url(&cluster.server)));
+}
+
+/// What connections are made from: the paths of all, since the next guest may be granted what this one is not; and of those that this
+/// guest may open also what their kubeconfigs name, which costs reading each. Gives back the paths that are not to be read.
+fn named(
+    registry: &Registry,
+    authority: &Authority,
+    paths: &mut Vec<PathBuf>,
+    endpoints: &mut Vec<Endpoint>,
+) -> Vec<PathBuf> {
+    let mut unread: Vec<PathBuf> = registry.configuration_file().map(Path::to_owned).into_iter().collect();
+    for connection in registry.list() {
+        let granted = authority.query(&Need::Connection(connection.name().to_owned())).is_granted();
+        match connection.definition() {
+            Definition::KubeConfig(KubeConfig { path, .. }) if granted => paths.push(path.clone()),
+            Definition::KubeConfig(KubeConfig { path, .. }) => unread.push(path.clone()),
+            Definition::ServiceAccount(ServiceAccount { folder, address }) => {
+                paths.extend(folder.clone());
+                endpoints.extend(address.as_deref().and_then(|address| Endpoint::parse(address).ok()));
+            }
+        }
+    }
+    unread
 }
 
 /// What `--allow-read` names is there for transports to take credentials from: a guest may choose any file in it as its kubeconfig,

@@ -1,0 +1,19 @@
+//! `tidegate:host/connections`: connections by name.
+
+use tidegate_transport::{Error, Transport};
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+use crate::wit::tidegate::host::connections::Host;
+use crate::{Client, View};
+
+impl Host for View<'_> {
+    fn names(&mut self) -> Result<Vec<String>> {
+        Ok(self.context.connections.names())
+    }
+
+    async fn open(&mut self, name: String) -> Result<Result<Resource<Client>, Resource<Error>>> {
+        let opened: Result<std::sync::Arc<dyn Transport>, Error> = self.context.connections.open(&name).await;
+        self.settle(opened.map(Client))
+    }
+}
