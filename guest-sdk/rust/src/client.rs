@@ -144,7 +144,7 @@ impl Client {
         Ok(EventStream::new(self.0.handle.open_events(wire(request)?)?))
     }
 
-    fn new(handle: wit::Client, failures: Vec<Failure>) -> Self {
+    pub(crate) fn new(handle: wit::Client, failures: Vec<Failure>) -> Self {
         let (kind, default_namespace) = (handle.kind(), handle.default_namespace());
         Self(Rc::new(Inner { handle, kind, default_namespace, failures }))
     }

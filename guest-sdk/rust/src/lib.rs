@@ -30,6 +30,7 @@
 #[cfg(feature = "kube")]
 mod api;
 mod client;
+pub mod connections;
 mod error;
 mod list;
 pub mod permissions;

@@ -16,10 +16,12 @@ pub enum Kind {
     Env,
     /// Programs: the value is a name or an absolute path.
     Run,
+    /// Connections: the value is a name.
+    Connection,
 }
 
 impl Kind {
-    /// `net`, `read`, `write`, `env` or `run`.
+    /// `net`, `read`, `write`, `env`, `run` or `connection`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Net => "net",
@@ -27,6 +29,7 @@ impl Kind {
             Self::Write => "write",
             Self::Env => "env",
             Self::Run => "run",
+            Self::Connection => "connection",
         }
     }
 }

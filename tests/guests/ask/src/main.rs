@@ -4,7 +4,8 @@
 //! ask [--via VIA] [--context NAME] [REQUEST FLAG…] PATH…
 //! ```
 //!
-//! `VIA`: `auto` (default), `in-cluster`, `kube-config[=PATH]`, `document=TEXT`, `kubectl-proxy[=URL]`, `kubectl-raw`. Request flags, for all
+//! `VIA`: `auto` (default), `in-cluster`, `kube-config[=PATH]`, `document=TEXT`, `kubectl-proxy[=URL]`, `kubectl-raw`,
+//! `connection=NAME`; `names` prints `name NAME` for each connection and asks nothing. Request flags, for all
 //! paths: `--method METHOD`, `--query NAME=VALUE` (repeatable), `--accept TYPE`, `--content-type TYPE`, `--body TEXT`, `--deadline MS`,
 //! `--idle-deadline MS`, `--read text|json|bytes|lines|json-lines|events`, `--write PATH=TEXT` (a file, before anything is asked).
 //!
@@ -22,6 +23,10 @@ fn main() {
         eprintln!("ask: {why}");
         tidegate::exit(2);
     });
+    if asked.via == "names" {
+        tidegate::connections::names().iter().for_each(|name| println!("name {name}"));
+        return;
+    }
     let failed = match asked.connect() {
         Ok(client) => {
             println!("via {}", client.kind());
@@ -113,6 +118,7 @@ impl Asked {
             ("document", Some(text)) => Client::for_kube_config(text, context),
             ("kubectl-proxy", url) => Client::kubectl_proxy(url),
             ("kubectl-raw", None) => Client::kubectl_raw(context),
+            ("connection", Some(name)) => tidegate::connections::open(name),
             _ => Err(Error::other(format!("--via {}: no such way", self.via))),
         }
     }
