@@ -5,19 +5,16 @@ use std::sync::Arc;
 
 use tidegate::transport::{Finding, Reason};
 
-use crate::flags::DoctorFlags;
+use crate::COULD_NOT_START;
+use crate::flags::{Connections, DoctorFlags};
 use crate::observer::ToStderr;
 use crate::report::{self, Style};
-use crate::{COULD_NOT_START, USAGE};
 
 /// Exit code: 0 where at least one transport works, else 1.
 pub(crate) fn run(flags: &DoctorFlags) -> ExitCode {
-    let grants = match flags.grants.grants() {
+    let (grants, _) = match flags.config.grants(&flags.grants, Connections::Unused) {
         Ok(grants) => grants,
-        Err(error) => {
-            report::error(&error, None);
-            return ExitCode::from(USAGE);
-        }
+        Err(unusable) => return unusable.told(),
     };
     let user_agent = format!("tidegate/{} (doctor)", env!("CARGO_PKG_VERSION"));
     let options = flags.connect.options(&user_agent, &grants, Arc::new(ToStderr::new(&flags.output)));

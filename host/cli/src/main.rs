@@ -1,6 +1,7 @@
 //! The `tidegate` program: flags, reports, signals. What it does is the library's, `tidegate`.
 #![forbid(unsafe_code)]
 
+mod connections;
 mod doctor;
 mod flags;
 mod inspect;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(flags) => run::run(flags),
         Command::Doctor(flags) => doctor::run(&flags),
+        Command::Connections(flags) => connections::run(flags),
         Command::Inspect(flags) => inspect::run(&flags),
         Command::Playground(flags) => playground::run(&flags),
         Command::Completions { shell } => {

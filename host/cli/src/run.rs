@@ -3,13 +3,17 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tidegate::grants::{ConnectionPattern, Grants};
+use tidegate::registry::{Configuration, Registry};
+use tidegate::transport::{Event, Options};
 use tidegate::{Cache, Ending, Engine, Progress, Script};
 
-use crate::flags::{CacheFlags, OutputFlags, RunFlags};
+use crate::COULD_NOT_START;
+use crate::connections::no_connection;
+use crate::flags::{CacheFlags, Connections, OutputFlags, RunFlags};
 use crate::observer::ToStderr;
 use crate::report::{self, Style};
 use crate::signals::{self, Ended};
-use crate::{COULD_NOT_START, USAGE};
 
 pub(crate) fn run(flags: RunFlags) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -23,12 +27,9 @@ pub(crate) fn run(flags: RunFlags) -> ExitCode {
 }
 
 async fn guest(flags: RunFlags) -> ExitCode {
-    let grants = match flags.grants.grants() {
+    let (grants, configuration) = match flags.config.grants(&flags.grants, Connections::Used) {
         Ok(grants) => grants,
-        Err(error) => {
-            report::error(&error, None);
-            return ExitCode::from(USAGE);
-        }
+        Err(unusable) => return unusable.told(),
     };
     let engine = match engine(&flags.cache, &flags.output) {
         Ok(engine) => engine,
@@ -45,8 +46,12 @@ async fn guest(flags: RunFlags) -> ExitCode {
         };
         let observer = Arc::new(ToStderr::new(&flags.output));
         let options = flags.connect.options(&user_agent(&script), &grants, observer);
-        let run = script.run().grants(grants).options(options).arguments(flags.arguments).start();
-        match run.await {
+        let mut run = script.run().grants(grants.clone()).options(options.clone()).arguments(flags.arguments);
+        if let Some(configuration) = &configuration {
+            warn_of_typos(&options, &grants, configuration);
+            run = run.connections(Registry::of(configuration, options));
+        }
+        match run.start().await {
             Ok(outcome) => ended_with(outcome.ending, &flags.output),
             Err(error) => could_not_start(&error, error.cure()),
         }
@@ -56,6 +61,20 @@ async fn guest(flags: RunFlags) -> ExitCode {
         biased;
         signal = ended.signal() => ExitCode::from(signals::exit_code(signal)),
         code = work => code,
+    }
+}
+
+/// A connection that is granted and not there: the script would only say that it cannot be opened.
+fn warn_of_typos(options: &Options, grants: &Grants, configuration: &Configuration) {
+    for pattern in grants.allowed_connections() {
+        if configuration.connections().any(|(name, _, _)| pattern.matches(name)) {
+            continue;
+        }
+        let text = match pattern {
+            ConnectionPattern::Name(name) => no_connection(configuration, name),
+            ConnectionPattern::Prefix(prefix) => format!("no connection's name begins with {prefix:?}"),
+        };
+        options.observer.event(&Event::Warning { text: &text });
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::address::AddressRefused;
 use crate::builder::GrantsBuilder;
+use crate::connection::ConnectionPattern;
 use crate::denied::Verdict;
 use crate::endpoint::Endpoint;
 use crate::need::{Kind, Need};
@@ -116,6 +117,11 @@ impl Grants {
     pub fn narrow(&self, other: &Grants) -> Grants {
         let wasi = self.inner.wasi.narrow(&other.inner.wasi);
         Self::from_layers(self.inner.layers.and(&other.inner.layers), wasi)
+    }
+
+    /// The connections that are allowed by name or prefix, whether there are such or not: for warnings.
+    pub fn allowed_connections(&self) -> Vec<&ConnectionPattern> {
+        self.inner.layers.0.iter().flat_map(|layer| layer.allow.connection.listed()).collect()
     }
 
     /// What the connections of the registry may use on behalf of a guest with these grants: everything that they need, since

@@ -1,18 +1,23 @@
 //! What is granted: `--allow-*`, `--deny-*`, `--wasi-*`.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use tidegate::grants::{FlagError, Grants, Kind};
+use tidegate::grants::{FlagError, Grants, GrantsBuilder, Kind};
 
 /// Stands for "no value", which means everything of that kind; no value that can be typed is equal to it.
 const EVERYTHING: &str = "\u{1}";
 
 /// One row a flag family: the kind, what a value looks like, and what it is for.
-const KINDS: [(Kind, &str, &str); 5] = [
+const KINDS: [(Kind, &str, &str); 6] = [
     (Kind::Net, "HOST[:PORT],…", "Connect to hosts, `*.corp` names, addresses or CIDR blocks"),
     (Kind::Read, "PATH,…", "Read files and what is beneath folders"),
     (Kind::Write, "PATH,…", "Write files and what is beneath folders"),
     (Kind::Env, "NAME,…", "Read environment variables, `NAME_*` for a prefix"),
     (Kind::Run, "PROGRAM,…", "Run programs; each acts with all of your rights"),
+    (
+        Kind::Connection,
+        "NAME,…",
+        "Use connections of the configuration with all that each needs, `prod-*` for a prefix",
+    ),
 ];
 
 /// All flags that grant or deny, in the order that they were given.
@@ -38,9 +43,14 @@ enum Family {
 }
 
 impl GrantFlags {
-    /// The flags as grants. Errors name the flag, the value and the cure.
-    pub(crate) fn grants(&self) -> Result<Grants, FlagError> {
-        let mut builder = Grants::builder();
+    /// Whether the flags allow a connection.
+    pub(crate) fn allow_connections(&self) -> bool {
+        let is_one = |rule: &Rule| rule.family == Family::Allow && rule.kind == Kind::Connection;
+        self.everything || self.rules.iter().any(is_one)
+    }
+
+    /// The flags, added to those of permission sets, as grants. Errors name the flag, the value and the cure.
+    pub(crate) fn add_to(&self, mut builder: GrantsBuilder) -> Result<Grants, FlagError> {
         builder.working_folder(tidegate::working_folder());
         if self.everything {
             builder.allow_all();

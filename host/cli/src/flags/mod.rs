@@ -1,5 +1,6 @@
 //! The command line: what may be said, and what it means.
 
+mod config;
 mod connect;
 mod grant;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use config::{ConfigFlags, Connections, ConnectionsCommand, ConnectionsFlags, FileFlag};
 pub(crate) use connect::ConnectFlags;
 pub(crate) use grant::GrantFlags;
 
@@ -47,6 +49,9 @@ pub(crate) enum Command {
     /// Show whether each transport would work with these grants, and what is missing.
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorFlags),
+    /// Show and test the connections that are configured.
+    #[command(after_help = CONNECTIONS_EXAMPLES)]
+    Connections(ConnectionsFlags),
     /// Show what a component imports, and which flags that hints at; nothing is run.
     #[command(after_help = "Example:\n  tidegate inspect pods.wasm")]
     Inspect(InspectFlags),
@@ -67,21 +72,42 @@ Examples:
   tidegate run --allow-net=localhost:8001 --transports=KubectlProxy list-pods.wasm -- --all
   tidegate run --kubeconfig=dev.yaml --allow-read=dev.yaml --allow-net=127.0.0.1:6443 pods.wasm
   tidegate run -A --deny-net=169.254.0.0/16 list-pods.wasm
+  tidegate run --allow-connection=prod,dev-* compare.wasm
+  tidegate run -P ci --allow-run=kubectl list-pods.wasm
+  tidegate run --config=team.yaml -P ci list-pods.wasm
 
 --allow-* is what tidegate may do for the script; none of it reaches the script itself, which
 always has its arguments, standard streams, clocks and random numbers. --wasi-* is what the
-script may do by itself. A --deny-* wins over both.";
+script may do by itself. A --deny-* wins over both. --allow-connection covers what that
+connection needs: its files, its server, its plugin.";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   tidegate doctor       with nothing granted: what each transport would need first
   tidegate doctor -A    with everything granted: what works on this machine
-  tidegate doctor --kubeconfig=dev.yaml --allow-read=dev.yaml --allow-net=127.0.0.1:6443";
+  tidegate doctor --kubeconfig=dev.yaml --allow-read=dev.yaml --allow-net=127.0.0.1:6443
+  tidegate doctor -P ci what works with the flags of a permission set
+
+Detection does not use connections: `tidegate connections test` asks them.";
+
+const CONNECTIONS_EXAMPLES: &str = "\
+Examples:
+  tidegate connections list
+  tidegate connections show prod
+  tidegate connections test            all of them
+  tidegate connections test prod dev --json
+  K8S_CLUSTER_CONF_PATH_east=east.yaml tidegate connections list --config=team.yaml
+
+Connections come from tidegate.yaml in the user's configuration folder, never from the
+working folder, and from K8S_CLUSTER_CONF_{SA,PATH,CONTEXT}_<name>. A script uses those that
+`tidegate run --allow-connection=NAME` names.";
 
 #[derive(Args, Debug)]
 pub(crate) struct RunFlags {
     #[command(flatten)]
     pub(crate) grants: GrantFlags,
+    #[command(flatten)]
+    pub(crate) config: ConfigFlags,
     #[command(flatten)]
     pub(crate) connect: ConnectFlags,
     #[command(flatten)]
@@ -100,6 +126,8 @@ pub(crate) struct RunFlags {
 pub(crate) struct DoctorFlags {
     #[command(flatten)]
     pub(crate) grants: GrantFlags,
+    #[command(flatten)]
+    pub(crate) config: ConfigFlags,
     #[command(flatten)]
     pub(crate) connect: ConnectFlags,
     #[command(flatten)]
