@@ -11,7 +11,8 @@ use crate::machine::{ALL, Machine, expected, peer, verdicts};
 fn the_first_that_works_is_chosen_and_those_behind_it_are_left_alone() {
     for first in 0..ALL.len() {
         let machine = Machine::new();
-        let run = machine.all_grants(&ALL[first..]).iter().fold(machine.report(), Run::flag);
+        let report = machine.report().flag("--probe-deadline=30s");
+        let run = machine.all_grants(&ALL[first..]).iter().fold(report, Run::flag);
         let outcome = run.run().expect_code(0);
         let mut rows: Vec<(&str, &str)> =
             ALL[..first].iter().map(|name| (*name, "permission-denied")).collect();
@@ -111,7 +112,7 @@ fn falling_through_from_what_was_configured_warns_with_the_server_that_is_used_i
     for (reason, peer) in broken() {
         let machine = Machine::new().with("InCluster", peer);
         let all = machine.all_grants(&ALL);
-        let run = || all.iter().fold(machine.report().flag("--probe-deadline=700ms"), Run::flag);
+        let run = || all.iter().fold(machine.report().flag("--probe-deadline=2s"), Run::flag);
         let outcome = run().run().expect_code(0);
         assert_eq!(
             verdicts(&outcome),

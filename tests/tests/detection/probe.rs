@@ -129,6 +129,35 @@ fn the_question_has_a_deadline() {
     }
 }
 
+/// Counted once credentials are there: a plugin that takes longer than that to fetch one has a deadline of its own.
+#[test]
+fn the_time_that_a_credential_takes_is_not_the_servers() {
+    for (what, answers, verdict) in [("an answer", true, "works"), ("silence", false, "timeout")] {
+        let peer =
+            Peer::answering(
+                move |asked| {
+                    if answers { asked.or_api(|| vec![Act::json("{}")]) } else { vec![Act::Hang] }
+                },
+            );
+        let answer = r#"{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"x"}}"#;
+        let plugin = peer.write("plugin", &format!("#!/bin/sh\nsleep 2\necho '{answer}'\n"));
+        std::fs::set_permissions(&plugin, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let user = format!(
+            "{{exec: {{apiVersion: client.authentication.k8s.io/v1, command: '{}', interactiveMode: Never}}}}",
+            plugin.display()
+        );
+        peer.write("config", &peer.kubeconfig_with(&user));
+        let machine = Machine::new().with("KubeConfig", peer);
+        let run = machine.grants("KubeConfig").iter().fold(machine.report(), Run::flag);
+        let run = run.flag_path("--allow-run", &plugin).flags("--transports=KubeConfig --probe-deadline=1s");
+        let begun = Instant::now();
+        let outcome = run.run();
+        assert_eq!(verdicts(&outcome), expected(&[("KubeConfig", verdict)]), "{what}: {outcome:?}");
+        let least = if answers { 2 } else { 3 };
+        assert!((least..least + 3).contains(&begun.elapsed().as_secs()), "{what}: {:?}", begun.elapsed());
+    }
+}
+
 /// kubectl is ended with the deadline, and with it whatever it waits for.
 #[test]
 fn kubectl_has_the_same_deadline() {
