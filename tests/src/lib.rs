@@ -5,6 +5,7 @@
 mod ask;
 mod certificate;
 mod http;
+mod issuer;
 mod live;
 mod names;
 mod network;
@@ -20,6 +21,7 @@ mod terminal;
 
 pub use certificate::Shown;
 pub use http::{Act, Asked};
+pub use issuer::{CLIENT, Grant, Issuer};
 pub use live::{Live, eventually, is_alive};
 pub use names::Names;
 pub use network::Network;

@@ -8,7 +8,8 @@ use crate::places;
 use crate::say::{self, Failure};
 
 /// What is fuzzed, and where its first inputs are, from the root of the clone.
-const TARGETS: [(&str, &str); 1] = [("kubeconfig", "tests/corpus")];
+const TARGETS: [(&str, &str); 2] =
+    [("kubeconfig", "tests/corpus"), ("configuration", "tests/fuzz/seeds/configuration")];
 
 /// Named, so that `FLAGS` are the targets' and not the build scripts'.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";

@@ -9,7 +9,8 @@
 //! paths: `--method METHOD`, `--query NAME=VALUE` (repeatable), `--accept TYPE`, `--content-type TYPE`, `--body TEXT`, `--deadline MS`,
 //! `--idle-deadline MS`, `--read text|json|bytes|lines|json-lines|events`, `--write PATH=TEXT` (a file, before anything is asked).
 //!
-//! `{namespace}` in a path stands for the client's default namespace.
+//! `{namespace}` in a path stands for the client's default namespace. Instead of a path, `@wait` waits for a line on standard input: a test
+//! changes something meanwhile.
 //!
 //! Prints `via KIND`, then for each path `item N: TEXT` for each item (the first 200 bytes of it) and `done: N items, M bytes`, or
 //! `error CODE: MESSAGE`; of a status `error status 404 NotFound: MESSAGE`. Exit code 3 if there was an error.
@@ -124,6 +125,11 @@ impl Asked {
     }
 
     fn ask(&self, client: &Client, path: &str) -> Result<()> {
+        if path == "@wait" {
+            println!("waiting");
+            std::io::stdin().read_line(&mut String::new())?;
+            return Ok(());
+        }
         let path = path.replace("{namespace}", client.default_namespace());
         let request = self.request(&path).map_err(Error::other)?;
         let mut told = Told::default();

@@ -1,0 +1,3 @@
+module tidegate.test/plugin
+
+go 1.24
