@@ -7,12 +7,12 @@
 //! `VIA`: `auto` (default), `in-cluster`, `kube-config[=PATH]`, `document=TEXT`, `kubectl-proxy[=URL]`, `kubectl-raw`,
 //! `connection=NAME`; `names` prints `name NAME` for each connection and asks nothing. Request flags, for all
 //! paths: `--method METHOD`, `--query NAME=VALUE` (repeatable), `--accept TYPE`, `--content-type TYPE`, `--body TEXT`, `--deadline MS`,
-//! `--idle-deadline MS`, `--read text|json|bytes|lines|json-lines|events`, `--write PATH=TEXT` (a file, before anything is asked).
+//! `--idle-deadline MS`, `--read text|json|bytes|lines|json-lines|events`, `--write PATH=TEXT` (a file, before anything is asked), `--show BYTES`.
 //!
 //! `{namespace}` in a path stands for the client's default namespace. Instead of a path, `@wait` waits for a line on standard input: a test
 //! changes something meanwhile.
 //!
-//! Prints `via KIND`, then for each path `item N: TEXT` for each item (the first 200 bytes of it) and `done: N items, M bytes`, or
+//! Prints `via KIND`, then for each path `item N: TEXT` for each item (the first 200 bytes of it, or as many as `--show` says) and `done: N items, M bytes`, or
 //! `error CODE: MESSAGE`; of a status `error status 404 NotFound: MESSAGE`. Exit code 3 if there was an error.
 
 use std::time::Duration;
@@ -61,6 +61,7 @@ struct Asked {
     flags: Vec<(String, String)>,
     read: String,
     writes: Vec<(String, String)>,
+    show: usize,
     paths: Vec<String>,
 }
 
@@ -73,6 +74,7 @@ impl Asked {
             flags: Vec::new(),
             read: "text".to_owned(),
             writes: Vec::new(),
+            show: 200,
             paths: Vec::new(),
         };
         while let Some(argument) = arguments.next() {
@@ -85,6 +87,7 @@ impl Asked {
                 "--via" => asked.via = value,
                 "--context" => asked.context = Some(value),
                 "--read" => asked.read = value,
+                "--show" => asked.show = value.parse().map_err(|_| "--show BYTES")?,
                 "--method" => asked.method = method(&value)?,
                 "--write" => {
                     let (path, text) = value.split_once('=').ok_or("--write PATH=TEXT")?;
@@ -132,7 +135,7 @@ impl Asked {
         }
         let path = path.replace("{namespace}", client.default_namespace());
         let request = self.request(&path).map_err(Error::other)?;
-        let mut told = Told::default();
+        let mut told = Told { show: self.show, ..Told::default() };
         match self.read.as_str() {
             "text" => told.item(client.request_text(request)?.as_bytes()),
             "json" => told.item(client.send(request)?.json_text()?.as_bytes()),
@@ -150,6 +153,7 @@ impl Asked {
 /// What came, so far.
 #[derive(Default)]
 struct Told {
+    show: usize,
     items: usize,
     bytes: usize,
 }
@@ -158,7 +162,7 @@ impl Told {
     fn item(&mut self, item: &[u8]) {
         self.items += 1;
         self.bytes += item.len();
-        let shown = String::from_utf8_lossy(&item[..item.len().min(200)]).replace('\n', " | ");
+        let shown = String::from_utf8_lossy(&item[..item.len().min(self.show)]).replace('\n', " | ");
         println!("item {}: {shown}", self.items);
     }
 
