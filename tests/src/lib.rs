@@ -18,6 +18,7 @@ mod run;
 mod server;
 mod skip;
 mod terminal;
+mod who;
 
 pub use certificate::Shown;
 pub use http::{Act, Asked};
@@ -33,3 +34,4 @@ pub use record::{Door, Keys, Record, Recorder, Via};
 pub use run::{Outcome, Run, Usage};
 pub use server::{Server, Target, kubectl};
 pub use skip::skipped;
+pub use who::{REVIEW, Who};

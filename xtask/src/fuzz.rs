@@ -8,8 +8,11 @@ use crate::places;
 use crate::say::{self, Failure};
 
 /// What is fuzzed, and where its first inputs are, from the root of the clone.
-const TARGETS: [(&str, &str); 2] =
-    [("kubeconfig", "tests/corpus"), ("configuration", "tests/fuzz/seeds/configuration")];
+const TARGETS: [(&str, &str); 3] = [
+    ("kubeconfig", "tests/corpus"),
+    ("exec", "tests/fuzz/seeds/exec"),
+    ("configuration", "tests/fuzz/seeds/configuration"),
+];
 
 /// Named, so that `FLAGS` are the targets' and not the build scripts'.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";

@@ -50,8 +50,10 @@ impl Said<'_> {
             Said::Kubectl(text) => text,
         };
         // Before its error kubectl tells the same several times in the form of a log: `E1121 13:25:57.829796 …] "…" err="…"`.
-        let is_log =
-            |line: &&str| line.starts_with('E') && line.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+        let is_log = |line: &&str| {
+            line.starts_with(['\t', ' '])
+                || line.starts_with('E') && line.as_bytes().get(1).is_some_and(u8::is_ascii_digit)
+        };
         let error = text.lines().find(|line| !line.trim().is_empty() && !is_log(line));
         let logged =
             || Some(text.lines().next()?.split_once("err=\"")?.1.trim_end_matches('"').replace("\\\"", "\""));

@@ -127,6 +127,8 @@ fn status(place: &Place<'_>, value: Value) -> Result<Status, ParseError> {
 fn tree(printed: &[u8]) -> Result<Value, Invalid> {
     match serde_json::from_slice(printed) {
         Ok(json) => Ok(of_json(json)),
+        // As in client-go, what begins as JSON is JSON to its end.
+        Err(_) if printed.trim_ascii_start().starts_with(b"{") => Err(Invalid::Syntax),
         Err(_) => yaml::read(printed).map_err(|_| Invalid::Syntax),
     }
 }
