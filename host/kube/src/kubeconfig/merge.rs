@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::decode::{self, ParseError};
 use super::schema::{Cluster, Context, User};
 use super::yaml;
+use crate::Secret;
 
 /// One kubeconfig file, its relative paths made absolute against the file's folder.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +45,13 @@ pub fn parse(text: &[u8], origin: &Path) -> Result<Document, ParseError> {
         absolute(folder, &mut user.client_certificate);
         absolute(folder, &mut user.client_key);
         absolute(folder, &mut user.token_file);
+        // Stricter than client-go, which takes it from wherever it was started.
+        let provider = user.auth_provider.as_mut();
+        if let Some(ca) = provider.and_then(|provider| provider.config.get_mut("idp-certificate-authority")) {
+            let mut path = ca.expose().clone();
+            absolute(folder, &mut path);
+            *ca = Secret::new(path);
+        }
         // A name without a separator is looked up on PATH.
         if let Some(exec) = &mut user.exec
             && exec.command.contains('/')

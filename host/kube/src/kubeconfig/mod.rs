@@ -13,6 +13,7 @@ mod error;
 pub mod exec;
 mod impersonate;
 mod merge;
+pub mod provider;
 mod resolve;
 pub(crate) mod scalar;
 mod schema;

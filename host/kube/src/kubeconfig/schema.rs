@@ -169,14 +169,14 @@ impl AuthProvider {
         named(self.config.get("idp-certificate-authority").map(Secret::expose))
     }
 
-    /// The programs that it names: `cmd-path` of `gcp`.
+    /// The programs that it names: `cmd-path` of `gcp`, which without `cmd-args` is a command line.
     pub fn programs(&self) -> Vec<String> {
-        self.config
-            .get("cmd-path")
-            .map(|path| path.expose().clone())
-            .filter(|path| !path.is_empty())
-            .into_iter()
-            .collect()
+        let path = self.config.get("cmd-path").map(Secret::expose).map(String::as_str);
+        let program = match self.config.contains_key("cmd-args") {
+            true => path,
+            false => path.and_then(|line| line.split_whitespace().next()),
+        };
+        program.filter(|program| !program.is_empty()).map(str::to_owned).into_iter().collect()
     }
 }
 
