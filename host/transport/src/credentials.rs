@@ -6,8 +6,11 @@
 mod cached;
 mod certificate;
 mod exec;
+mod gcp;
 mod header;
+mod oidc;
 mod program;
+mod provider;
 mod report;
 mod said;
 mod token_file;
@@ -22,8 +25,14 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) use cached::Cached;
 pub(crate) use certificate::CertificateFiles;
 pub(crate) use exec::Plugin;
+pub(crate) use gcp::Gcp;
 pub(crate) use header::{basic, bearer, expiry};
+pub(crate) use oidc::Oidc;
 pub(crate) use program::Program;
+pub use provider::{
+    CertificatePair, CredentialProvider, CredentialRequest, Provided, ProviderError, Providers,
+};
+pub(crate) use provider::{Custom, authorization};
 pub use report::{CredentialKind, CredentialReport};
 pub(crate) use token_file::TokenFile;
 

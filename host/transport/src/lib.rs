@@ -12,6 +12,7 @@ mod code;
 mod credentials;
 mod detect;
 mod diagnose;
+mod direct;
 mod drive;
 mod error;
 mod failure;
@@ -24,6 +25,7 @@ mod observer;
 mod options;
 mod paths;
 mod plan;
+mod precedence;
 mod probe;
 mod request_body;
 mod support;
@@ -37,9 +39,13 @@ use tidegate_kube::request::Request;
 
 pub use body::Body;
 pub use code::Code;
-pub use credentials::{CredentialKind, CredentialReport};
+pub use credentials::{
+    CertificatePair, CredentialKind, CredentialProvider, CredentialReport, CredentialRequest, Provided,
+    ProviderError, Providers,
+};
 pub use detect::{Choice, Detected, auto_detect, connect};
 pub use diagnose::{Finding, Reached, diagnose};
+pub use direct::{Direct, DirectCredential, connect_direct};
 pub use error::Error;
 pub use failure::{Failure, NoClient, Reason};
 pub use observer::{Event, Observer, Silent};
@@ -47,6 +53,7 @@ pub use options::{
     InClusterOptions, KubeConfigOptions, KubectlOptions, Options, PluginOptions, ProxyOptions,
 };
 pub use paths::credential_paths;
+pub use precedence::{Explicit, connect_by_precedence};
 pub use probe::probe;
 pub use request_body::{BodyReader, BodyWriter, body_channel};
 pub use support::{Feature, Support};

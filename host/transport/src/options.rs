@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Kind, Observer, Silent};
+use crate::{Kind, Observer, Providers, Silent};
 
 /// What whoever starts tidegate chose. A guest has no way to any of it.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub struct Options {
     pub kubectl: KubectlOptions,
     /// How programs that give credentials are run: exec plugins, and the command of `auth-provider: gcp`.
     pub plugins: PluginOptions,
+    /// Code of an embedder's own that gives credentials, by name; none unless set.
+    pub providers: Providers,
     /// How long the question whether a server is there may take, counted once credentials are there; 3 seconds unless set.
     pub probe_deadline: Duration,
     /// The `User-Agent` header.
@@ -38,6 +40,7 @@ impl Options {
             kubectl_proxy: ProxyOptions::default(),
             kubectl: KubectlOptions::default(),
             plugins: PluginOptions::default(),
+            providers: Providers::default(),
             probe_deadline: Duration::from_secs(3),
             user_agent: user_agent.into(),
             observer: Arc::new(Silent),
@@ -54,6 +57,7 @@ impl fmt::Debug for Options {
             .field("kubectl_proxy", &self.kubectl_proxy)
             .field("kubectl", &self.kubectl)
             .field("plugins", &self.plugins)
+            .field("providers", &self.providers)
             .field("probe_deadline", &self.probe_deadline)
             .field("user_agent", &self.user_agent)
             .finish_non_exhaustive()

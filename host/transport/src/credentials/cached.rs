@@ -86,6 +86,14 @@ impl Cached {
     fn with_clock(fetch: Box<dyn Fetch>, observer: Arc<dyn Observer>, now: fn() -> Moment) -> Cached {
         Cached(Arc::new(Inner { fetch, now, observer, state: Mutex::default() }))
     }
+
+    /// The same, with one that is known already.
+    pub(crate) fn beginning_with(self, known: Option<Fetched>) -> Cached {
+        if let Some(known) = known {
+            self.0.keep(known);
+        }
+        self
+    }
 }
 
 impl Source for Cached {

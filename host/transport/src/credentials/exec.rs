@@ -45,10 +45,7 @@ impl Plugin {
         let answer = match parse(printed.text.expose(), self.version) {
             Ok(answer) => answer,
             Err(error) => {
-                let shown = String::from_utf8_lossy(printed.text.expose()).into_owned();
-                let words: Vec<&str> =
-                    shown.split(['"', '\n', ' ']).filter(|word| word.len() >= 12).collect();
-                printed.tell(&words, &self.program);
+                printed.tell_without_words(&self.program);
                 return Err(self
                     .program
                     .broken("the exec plugin's answer cannot be used".to_owned())

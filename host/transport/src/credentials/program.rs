@@ -38,6 +38,13 @@ impl Printed {
     pub(super) fn tell(self, secrets: &[&str], program: &Program) {
         self.said.release(secrets, program.run.name(), &*program.observer);
     }
+
+    /// Shows what the program said. What it printed could not be read, so that any of it may be a credential: no longer word of it
+    /// is shown.
+    pub(super) fn tell_without_words(self, program: &Program) {
+        let printed = String::from_utf8_lossy(self.text.expose());
+        self.said.release(&words(&printed), program.run.name(), &*program.observer);
+    }
 }
 
 impl Program {
@@ -70,10 +77,7 @@ impl Program {
             Err(error) => error,
         };
         let printed = String::from_utf8_lossy(text.expose());
-        // It has not said what of this is a credential: whatever is not short may be.
-        let words: Vec<&str> =
-            printed.split(|c: char| c.is_whitespace() || c == '"').filter(|word| word.len() >= 12).collect();
-        said.release(&words, name, &*self.observer);
+        said.release(&words(&printed), name, &*self.observer);
         Err(error)
     }
 
@@ -162,6 +166,11 @@ impl Program {
         );
         Error::new(Code::Timeout, text).broken()
     }
+}
+
+/// What of an output that nobody understands may be a credential.
+fn words(printed: &str) -> Vec<&str> {
+    printed.split(|c: char| c.is_whitespace() || c == '"').filter(|word| word.len() >= 8).collect()
 }
 
 /// Reads what is there; at the end, or on an error, which is as good, the output is closed.

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::ready::Ready;
 use crate::drive::drive;
 use crate::http::{Client, Dialer, HttpTransport};
-use crate::{Error, Event, Kind, Options, Transport};
+use crate::{Error, Event, Kind, Options, Providers, Transport};
 
 /// A transport out of the host's kubeconfig, or of the file or context of it that a guest chose.
 pub(crate) async fn connect_file(
@@ -19,7 +19,7 @@ pub(crate) async fn connect_file(
 ) -> Result<Arc<dyn Transport>, Error> {
     let plan = Plan::of_file(&options.kubeconfig, path, context)?;
     let (ready, approved) = drive(authority, plan)?;
-    connect(ready, &approved, options).await
+    connect(ready, &approved, authority, options).await
 }
 
 /// A transport out of a document that a guest supplies.
@@ -30,19 +30,22 @@ pub(crate) async fn connect_document(
     context: Option<String>,
 ) -> Result<Arc<dyn Transport>, Error> {
     let (ready, approved) = drive(authority, Plan::of_document(document, context)?)?;
-    connect(ready, &approved, options).await
+    // A guest's document sends no credential of an embedder's to a server of the guest's.
+    let options = Options { providers: Providers::default(), ..options.clone() };
+    connect(ready, &approved, authority, &options).await
 }
 
 async fn connect(
     mut ready: Ready,
     approved: &Approved,
+    authority: &Authority,
     options: &Options,
 ) -> Result<Arc<dyn Transport>, Error> {
     for warning in &ready.warnings {
         options.observer.event(&Event::Warning { text: warning });
     }
     let net = approved.net(&ready.origin.endpoint).ok_or_else(lost)?;
-    let credentials = credentials(&mut ready, approved, options)?;
+    let credentials = credentials(&mut ready, approved, authority, options)?;
     let dialer = Dialer::new(net, ready.tls.as_ref())?;
     // A plugin may ask a person: no request's deadline is to count that.
     credentials.prepare().await?;

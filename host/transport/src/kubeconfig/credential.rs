@@ -1,29 +1,39 @@
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use tidegate_authority::Approved;
+use tidegate_authority::{Approved, Authority};
+use tidegate_kube::kubeconfig::provider::{gcp, oidc};
 
-use super::ready::{Credential, Exec, Pair, Ready};
+use super::ready::{Credential, Exec, Pair, Provider, Ready};
 use crate::credentials::{
-    Cached, CertificateFiles, CredentialKind, Credentials, Moment, Plugin, Program, TokenFile, basic, bearer,
+    Cached, CertificateFiles, CredentialKind, CredentialRequest, Credentials, Custom, Gcp, Moment, Oidc,
+    Plugin, Program, TokenFile, basic, bearer,
 };
-use crate::http::ClientIdentity;
+use crate::http::{ClientIdentity, Origin};
 use crate::{Code, Error, Options};
 
 /// What the last round's approval makes of a user's entry.
 pub(super) fn credentials(
     ready: &mut Ready,
     approved: &Approved,
+    authority: &Authority,
     options: &Options,
 ) -> Result<Credentials, Error> {
     let credential = std::mem::replace(&mut ready.credential, Credential::None);
-    let header = header(credential, approved, options)?;
+    let header = header(credential, &ready.origin, approved, authority, options)?;
     match ready.identity.take() {
         None => Ok(header),
         Some(pair) => identity(pair, header, approved),
     }
 }
 
-fn header(credential: Credential, approved: &Approved, options: &Options) -> Result<Credentials, Error> {
+fn header(
+    credential: Credential,
+    server: &Origin,
+    approved: &Approved,
+    authority: &Authority,
+    options: &Options,
+) -> Result<Credentials, Error> {
     Ok(match credential {
         Credential::None => Credentials::none(),
         Credential::Token { token, origin } => {
@@ -39,17 +49,63 @@ fn header(credential: Credential, approved: &Approved, options: &Options) -> Res
             let file = TokenFile::new(file, token.expose(), &origin, Moment::now())?;
             Credentials::Source(Arc::new(file))
         }
+        Credential::Provider(provider) => self::provider(*provider, server, approved, authority, options)?,
         Credential::Exec(exec) => {
             let Exec { config, version, info, origin } = *exec;
-            let program = Program {
-                run: approved.run(&config.command).ok_or_else(lost)?,
-                what: origin,
-                options: options.plugins.clone(),
-                observer: options.observer.clone(),
-            };
+            let program = program(&config.command, &origin, approved, options)?;
             let plugin = Plugin::new(program, config, version, info)?;
             Credentials::Source(Arc::new(Cached::new(Box::new(plugin), options.observer.clone())))
         }
+    })
+}
+
+/// An embedder's own goes before those that we know, by the same name.
+fn provider(
+    provider: Provider,
+    server: &Origin,
+    approved: &Approved,
+    authority: &Authority,
+    options: &Options,
+) -> Result<Credentials, Error> {
+    let Provider { entry, issuer, origin } = provider;
+    let broken = || Error::new(Code::NotConfigured, format!("the {origin} cannot be used")).broken();
+    let cached = |fetch| Cached::new(fetch, options.observer.clone());
+    let now = SystemTime::now();
+    let source = if let Some(provider) = options.providers.get(&entry.name) {
+        let request = CredentialRequest { server: server.to_string(), config: entry.config };
+        let deadline = options.plugins.deadline;
+        cached(Box::new(Custom { name: entry.name, provider, request, deadline }))
+    } else {
+        match entry.name.as_str() {
+            "oidc" => {
+                let config = oidc::Oidc::of(&entry).map_err(|error| broken().because(error))?;
+                let oidc = Oidc::new(config, issuer, authority, options, origin);
+                let known = oidc.known(now)?;
+                cached(Box::new(oidc)).beginning_with(known)
+            }
+            "gcp" => {
+                let config = gcp::Gcp::of(&entry).map_err(|error| broken().because(error))?;
+                let program = config
+                    .command
+                    .as_ref()
+                    .map(|command| program(&command.program, &origin, approved, options));
+                let gcp = Gcp::new(config, program.transpose()?, origin);
+                let known = gcp.known(now)?;
+                cached(Box::new(gcp)).beginning_with(known)
+            }
+            // client-go's words.
+            name => return Err(broken().because(format!("no Auth Provider found for name {name:?}"))),
+        }
+    };
+    Ok(Credentials::Source(Arc::new(source)))
+}
+
+fn program(command: &str, origin: &str, approved: &Approved, options: &Options) -> Result<Program, Error> {
+    Ok(Program {
+        run: approved.run(command).ok_or_else(lost)?,
+        what: origin.to_owned(),
+        options: options.plugins.clone(),
+        observer: options.observer.clone(),
     })
 }
 

@@ -1,6 +1,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use tidegate_grants::Endpoint;
+use tidegate_kube::kubeconfig::provider::oidc::Oidc;
 use tidegate_kube::kubeconfig::{Auth, Choice, Document, ResolveError, Resolved, merge, parse};
 
 use super::ready::Ready;
@@ -43,6 +45,8 @@ enum Listed {
 #[derive(Debug)]
 struct Connect {
     origin: Origin,
+    /// Who gives another ID token when it ends.
+    issuer: Option<Endpoint>,
     resolved: Resolved,
 }
 
@@ -166,7 +170,7 @@ impl Rounds for Plan {
             Stage::Read(Listed::Explicit(file)) => Round { files: vec![file.clone()], ..Round::default() },
             Stage::Connect(connect) => Round {
                 files: connect.resolved.files(),
-                net: vec![connect.origin.endpoint.clone()],
+                net: [&connect.origin.endpoint].into_iter().chain(&connect.issuer).cloned().collect(),
                 run: connect.resolved.programs().into_iter().next(),
                 ..Round::default()
             },
@@ -226,7 +230,17 @@ fn resolve(overrides: &Overrides, documents: Vec<Document>, shown: &str) -> Resu
     })?;
     refuse_unsupported(&resolved)?;
     let origin = Origin::of(&resolved.server).map_err(|error| broken(shown).because(error))?;
-    Ok(Stage::Connect(Box::new(Connect { origin, resolved })))
+    let issuer = issuer(&resolved.auth).map_err(|error| broken(shown).because(error))?;
+    Ok(Stage::Connect(Box::new(Connect { origin, issuer, resolved })))
+}
+
+/// Where `auth-provider: oidc` has its ID tokens from, if it can have another one. Whether the one that is known lasts, a plan does not
+/// know: it has no clock.
+fn issuer(auth: &Auth) -> Result<Option<Endpoint>, Error> {
+    let Auth::AuthProvider(provider) = auth else { return Ok(None) };
+    let oidc = Some(provider).filter(|provider| provider.name == "oidc").and_then(|p| Oidc::of(p).ok());
+    let issuer = oidc.filter(|oidc| oidc.refresh_token.is_some()).map(|oidc| Origin::of(&oidc.issuer));
+    Ok(issuer.transpose()?.map(|origin| origin.endpoint))
 }
 
 fn broken(what: &str) -> Error {
@@ -235,15 +249,9 @@ fn broken(what: &str) -> Error {
 
 /// What is understood but cannot be done by this version, by the name of its field.
 fn refuse_unsupported(resolved: &Resolved) -> Result<(), Error> {
-    let user = resolved.user.as_deref().unwrap_or_default();
     let cluster = resolved.cluster.as_deref().unwrap_or_default();
-    let what = match &resolved.auth {
-        Auth::AuthProvider(_) => Some(format!("user {user:?} has an auth provider (auth-provider)")),
-        _ if resolved.proxy_url.is_some() => {
-            Some(format!("cluster {cluster:?} is behind a proxy (proxy-url)"))
-        }
-        _ => None,
-    };
+    let what =
+        resolved.proxy_url.is_some().then(|| format!("cluster {cluster:?} is behind a proxy (proxy-url)"));
     match what {
         Some(what) => Err(Error::new(Code::Unsupported, format!("{what}, which this version cannot use"))),
         None => Ok(()),

@@ -2,7 +2,10 @@ use std::path::PathBuf;
 
 use tidegate_kube::Secret;
 use tidegate_kube::kubeconfig::exec::{Interactive, Version, info};
-use tidegate_kube::kubeconfig::{Auth, ExecConfig, Impersonate, Resolved, Scheme, Source, Verification};
+use tidegate_kube::kubeconfig::provider::oidc::Oidc;
+use tidegate_kube::kubeconfig::{
+    Auth, AuthProvider, ExecConfig, Impersonate, Resolved, Scheme, Source, Verification,
+};
 
 use crate::http::{Identity, Material, Origin, Tls, Trust};
 use crate::plan::Inputs;
@@ -36,6 +39,16 @@ pub(super) enum Credential {
     TokenFile { path: PathBuf, token: Secret<Vec<u8>> },
     Basic { username: String, password: Secret, origin: String },
     Exec(Box<Exec>),
+    Provider(Box<Provider>),
+}
+
+/// `auth-provider`.
+#[derive(Debug)]
+pub(super) struct Provider {
+    pub(super) entry: AuthProvider,
+    /// How `oidc`'s issuer proves itself.
+    pub(super) issuer: Tls,
+    pub(super) origin: String,
 }
 
 /// An exec plugin.
@@ -122,9 +135,21 @@ fn credential(resolved: &Resolved, tls: Option<&Tls>, inputs: &mut Inputs) -> Re
             }
         }
         Auth::Exec(config) => Credential::Exec(Box::new(exec(config, tls, user)?)),
-        // Providers were refused before.
-        Auth::None | Auth::AuthProvider(_) => Credential::None,
+        Auth::AuthProvider(entry) => Credential::Provider(Box::new(provider(entry, user, inputs)?)),
+        Auth::None => Credential::None,
     })
+}
+
+fn provider(entry: &AuthProvider, user: &str, inputs: &mut Inputs) -> Result<Provider, Error> {
+    let origin = format!("auth-provider of user {user:?}");
+    let ca = Oidc::of(entry).ok().and_then(|oidc| oidc.ca);
+    let trust = match ca.filter(|_| entry.name == "oidc") {
+        None => Trust::System,
+        Some(ca) => {
+            Trust::Given(material(&ca, &format!("idp-certificate-authority of the {origin}"), inputs)?)
+        }
+    };
+    Ok(Provider { entry: entry.clone(), issuer: Tls { trust, server_name: None }, origin })
 }
 
 fn exec(config: &ExecConfig, tls: Option<&Tls>, user: &str) -> Result<Exec, Error> {

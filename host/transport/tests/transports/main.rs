@@ -14,6 +14,8 @@ mod kubectl;
 mod peer;
 mod pki;
 mod plugins;
+mod precedence;
+mod providers;
 mod rotation;
 mod setup;
 mod tls;
