@@ -312,8 +312,10 @@ impl Layers {
     /// The same denials, and for what a registered connection needs everything else. What may be written stays as it is: a
     /// credential that the guest could have written is refused.
     pub(crate) fn for_connections(&self) -> Self {
+        // The flag alone says that everything is trusted: as if there were none.
+        let trusts = self.allows_everything(Kind::Write);
         let allow = |layer: &Layer| Rules {
-            write: layer.allow.write.clone(),
+            write: if trusts { Scope::default() } else { layer.allow.write.clone() },
             connection: Scope::default(),
             ..Rules::everything()
         };

@@ -219,6 +219,7 @@ fn connections_may_use_all_but_what_is_denied_and_what_the_guest_could_write() {
     assert!(own.wasi().judge(&need("write /data/x")).is_granted());
     assert!(own == grants("--deny-net=10.0.0.0/8 --deny-read=/etc/ssl --allow-write=/work --wasi-write=/data --deny-run=sh --allow-env=X").for_connections());
     assert!(own != grants("--deny-net=10.0.0.0/8").for_connections());
+    assert!(grants("-A").for_connections() == grants("--allow-connection=prod").for_connections());
     let narrowed = guests.narrow(&grants("-A --deny-env=TOKEN")).for_connections();
     assert_eq!(narrowed.judge(&need("env TOKEN")), verdict("--deny-env=TOKEN"));
     assert_eq!(narrowed.judge(&need("net 10.0.0.1:443")), verdict("--deny-net=10.0.0.0/8"));
