@@ -275,6 +275,19 @@ fn garbage_in_the_environment_is_named() {
     assert_eq!(Configuration::read(&sources).unwrap().connections().count(), 1);
 }
 
+/// The documentation's file is one that reads.
+#[test]
+fn what_the_documentation_shows() {
+    let text = include_str!("../../../docs/connections.md");
+    let example = text.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    check(
+        Some(example),
+        &[],
+        "audit: /home/me/.config/tidegate/./audit.kubeconfig cluster prod user auditor (file); default: pod (file); \
+         dev: /srv/dev/kubeconfig (file); here: pod (file); prod: /home/me/.kube/config context prod (file)",
+    );
+}
+
 #[test]
 fn without_a_home_there_is_no_tilde() {
     let sources = Sources {
