@@ -109,6 +109,16 @@ impl Inputs {
 pub(crate) mod tables {
     use super::*;
 
+    /// The lines of what says whether there is a proxy; all of it is optional.
+    pub(crate) const PROXIES: [&str; 6] = [
+        "env HTTPS_PROXY?",
+        "env https_proxy?",
+        "env HTTP_PROXY?",
+        "env http_proxy?",
+        "env NO_PROXY?",
+        "env no_proxy?",
+    ];
+
     pub(crate) fn lines(round: &Round) -> Vec<String> {
         let variables = round.variables.iter().map(|variable| match variable {
             Variable::Required(name) => format!("env {name}"),

@@ -2,19 +2,20 @@ use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, StatusCode};
-use hyper::body::Incoming as HyperBody;
 use tidegate_grants::{Endpoint, Host};
 use tidegate_kube::kubeconfig::{Impersonate, Scheme, Server};
 use tidegate_kube::request::{Checked, Method};
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::{Broken, Connection, Progress};
-use super::dial::Dialer;
-use super::head::{self, Fixed};
-use super::incoming::Incoming;
-use super::pool::Pool;
+use super::dial::{Dialer, Opened};
+use super::fault::{Broken, Fault, Progress};
+use super::head::{self, Compression, Fixed, Form};
+use super::incoming::{Incoming, Wire};
+use super::pool::{Company, Pool, Speaks, Way};
+use super::proxy::Proxy;
+use super::secured::Offer;
 use super::tls::ClientIdentity;
-use super::{fault, status};
+use super::{fault, one, status};
 use crate::credentials::{Credentials, Presented};
 use crate::request_body::RequestBody;
 use crate::{Body, Code, Error, Response};
@@ -68,6 +69,7 @@ impl Client {
         origin: &Origin,
         dialer: Dialer,
         credentials: Credentials,
+        compression: Compression,
         user_agent: &str,
     ) -> Result<Client, Error> {
         let header = |text: &str, what: &str| {
@@ -75,11 +77,21 @@ impl Client {
                 Error::new(Code::NotConfigured, format!("{what} is no header value")).because(error)
             })
         };
+        let authority = origin.authority();
         let fixed = Fixed {
-            host: header(&origin.authority(), "the server's host")?,
-            user_agent: header(&visible(user_agent), "the user agent")?,
+            host: header(&authority, "the server's host")?,
+            user_agent: header(&head::visible(user_agent), "the user agent")?,
             prefix: origin.prefix.clone(),
             impersonate: Vec::new(),
+            scheme: match origin.scheme {
+                Scheme::Http => http::uri::Scheme::HTTP,
+                Scheme::Https => http::uri::Scheme::HTTPS,
+            },
+            authority: authority.parse().map_err(|error| {
+                Error::new(Code::NotConfigured, "the server's host is no part of a URL").because(error)
+            })?,
+            proxy_authorization: dialer.forwarder().and_then(Proxy::authorization),
+            compression,
         };
         Ok(Client { dialer, fixed, credentials, pool: Arc::new(Pool::default()) })
     }
@@ -111,7 +123,7 @@ impl Client {
         let deadline = now + checked.deadline();
         let again = body.again();
         let presented = self.credentials.present(now, deadline).await?;
-        let (mut head, mut incoming) = self.attempt(checked, &presented, body, deadline).await?;
+        let (mut head, mut incoming) = self.attempts(checked, &presented, body, deadline).await?;
         if head.status == StatusCode::UNAUTHORIZED
             && let Some(body) = again
             // What went wrong with a new credential is not what the server said about this request.
@@ -119,7 +131,7 @@ impl Client {
         {
             // Read to its end, so that its connection serves the second try.
             status::read(&head, incoming, deadline).await;
-            (head, incoming) = self.attempt(checked, &fresh, body, deadline).await?;
+            (head, incoming) = self.attempts(checked, &fresh, body, deadline).await?;
         }
         if !head.status.is_success() {
             return Err(status::read(&head, incoming, deadline).await);
@@ -136,74 +148,150 @@ impl Client {
         })
     }
 
-    /// Over a kept connection if there is one, else over a new one.
-    async fn attempt(
+    /// Over a kept connection if there is one, else over a new one. A request that reached nobody is sent again, the last time over
+    /// a new connection, which has no past.
+    async fn attempts(
         &self,
+        checked: &Checked,
+        presented: &Presented,
+        mut body: RequestBody,
+        deadline: Instant,
+    ) -> Result<Head, Error> {
+        let company = if checked.is_stream() { Company::Alone } else { Company::Shared };
+        for attempt in 1.. {
+            let kept = match attempt {
+                ATTEMPTS => None,
+                _ => self.pool.take(presented.identity.as_deref().map(ClientIdentity::id), company).await,
+            };
+            let was_kept = kept.is_some();
+            let way = match kept {
+                Some(way) => way,
+                None => self.new_way(presented, company, deadline).await?,
+            };
+            let again = body.again();
+            let broken = match self.exchange(way, checked, presented, body, deadline).await? {
+                Ok(head) => return Ok(head),
+                Err(broken) => broken,
+            };
+            if broken.fault.wants_one() {
+                self.pool.learn(Speaks::OneOnly);
+            }
+            let worth_it = was_kept || broken.progress == Progress::Refused || broken.fault.wants_one();
+            body = match (broken.body, again) {
+                _ if !worth_it || attempt == ATTEMPTS => return Err(self.told(broken.fault)),
+                (Some(untouched), _) => untouched,
+                (None, Some(body)) if may_repeat(checked.method(), broken.progress) => body,
+                _ => return Err(self.told(broken.fault)),
+            };
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// A new connection, or a part in one that somebody else opened meanwhile: while the server may speak HTTP/2, one dials for all.
+    async fn new_way(
+        &self,
+        presented: &Presented,
+        company: Company,
+        deadline: Instant,
+    ) -> Result<Way, Error> {
+        let identity = presented.identity.as_deref();
+        let may_share = || {
+            company == Company::Shared
+                && self.dialer.is_secured()
+                && matches!(self.pool.speaks(), Speaks::Unknown | Speaks::Two)
+        };
+        let mut turn = None;
+        if may_share() {
+            turn = timeout_at(deadline, self.pool.turn()).await.ok();
+            if let Some(way) = self.pool.take_shared(identity.map(ClientIdentity::id)) {
+                return Ok(way);
+            }
+            if !may_share() {
+                turn = None;
+            }
+        }
+        let offer = if self.pool.speaks() == Speaks::OneOnly { Offer::OneOnly } else { Offer::Both };
+        let opened = self.dialer.dial(identity, offer, deadline).await?;
+        let way = match opened {
+            Opened::One(connection) => {
+                self.pool.learn(Speaks::One);
+                Way::One(connection)
+            }
+            Opened::Two(session) => {
+                self.pool.learn(Speaks::Two);
+                self.pool.adopt(session, company).ok_or_else(|| {
+                    let text = format!("{} takes no requests over HTTP/2", self.dialer.server());
+                    Error::new(Code::Unreachable, text)
+                })?
+            }
+        };
+        drop(turn);
+        Ok(way)
+    }
+
+    /// The outer error is the deadline's, and those of a request or a response that are not the connection's fault.
+    async fn exchange(
+        &self,
+        way: Way,
         checked: &Checked,
         presented: &Presented,
         body: RequestBody,
         deadline: Instant,
-    ) -> Result<Head, Error> {
-        let again = body.again();
-        let identity = presented.identity.as_deref();
-        let mut request = self.fixed.request(checked, presented.header.clone(), body)?;
-        if let Some(kept) = self.pool.take(identity.map(ClientIdentity::id)).await {
-            match self.exchange(kept, request, deadline).await? {
-                Ok(head) => return Ok(head),
-                Err(mut broken) => {
-                    request = match (broken.request.take(), again) {
-                        (Some(untouched), _) => untouched,
-                        (None, Some(body)) if may_repeat(checked.method(), broken.progress) => {
-                            self.fixed.request(checked, presented.header.clone(), body)?
-                        }
-                        _ => return Err(self.broken(broken)),
-                    }
-                }
-            }
-        }
-        let fresh = self.dialer.dial(identity, deadline).await?;
-        self.exchange(fresh, request, deadline).await?.map_err(|broken| self.broken(broken))
+    ) -> Result<Result<Head, Broken>, Error> {
+        let form = match &way {
+            Way::Two(_) => Form::Pseudo,
+            Way::One(_) if self.dialer.forwarder().is_some() => Form::Absolute,
+            Way::One(_) => Form::Origin,
+        };
+        let request = self.fixed.request(checked, presented.header.clone(), form, body)?;
+        let exchanged = timeout_at(deadline, self.over(way, request)).await.unwrap_or_else(|_| {
+            let text = format!("{} did not answer within the request's deadline", self.dialer.server());
+            Ok(Err(Error::new(Code::Timeout, text)))
+        });
+        let (head, wire) = match exchanged {
+            Ok(answered) => answered?,
+            Err(broken) => return Ok(Err(broken)),
+        };
+        let incoming = Incoming::new(wire, &head)?;
+        Ok(Ok((head, incoming)))
     }
 
-    /// The outer error is the deadline's.
-    async fn exchange(
+    /// The inner error is that of a response that is there and cannot be used.
+    async fn over(
         &self,
-        mut connection: Connection,
+        way: Way,
         request: http::Request<RequestBody>,
-        deadline: Instant,
-    ) -> Result<Result<Head, Broken>, Error> {
-        let response: http::Response<HyperBody> = match timeout_at(deadline, connection.exchange(request))
-            .await
-        {
-            Ok(Ok(response)) => response,
-            Ok(Err(broken)) => return Ok(Err(broken)),
-            Err(_) => {
-                let text = format!("{} did not answer within the request's deadline", self.dialer.server());
-                return Err(Error::new(Code::Timeout, text));
+    ) -> Result<Result<(http::response::Parts, Wire), Error>, Broken> {
+        let (head, wire) = match way {
+            Way::Two(lease) => {
+                let (head, received) = lease.exchange(request).await?;
+                (head, Wire::Two(received))
+            }
+            Way::One(mut connection) => {
+                let (head, body) = connection.exchange(request).await?.into_parts();
+                if head.status.is_informational() {
+                    let text =
+                        format!("{} switched protocols, which was not asked for", self.dialer.server());
+                    return Ok(Err(Error::new(Code::Protocol, text)));
+                }
+                (head, Wire::One(one::Received::new(body, connection, self.pool.clone()).await))
             }
         };
-        let (head, body) = response.into_parts();
-        if head.status.is_informational() {
-            let text = format!("{} switched protocols, which was not asked for", self.dialer.server());
-            return Err(Error::new(Code::Protocol, text));
-        }
-        Ok(Ok((head, Incoming::new(body, connection, self.pool.clone()).await)))
+        Ok(Ok((head, wire)))
     }
 
-    fn broken(&self, broken: Broken) -> Error {
-        fault::in_exchange(broken.error, &self.dialer.server(), &self.dialer.name())
+    fn told(&self, fault: Fault) -> Error {
+        fault::in_exchange(fault, &self.dialer.server(), &self.dialer.name())
     }
 }
 
-/// A file's name is in it, which may be in any language, or say more than a name: what no header holds becomes `_`.
-fn visible(user_agent: &str) -> String {
-    user_agent.chars().map(|c| if matches!(c, ' '..='~') { c } else { '_' }).collect()
-}
+/// How often a request is sent at most that reached nobody.
+const ATTEMPTS: u32 = 3;
 
-/// As Go's http.Transport: whatever was not sent, and what changes nothing.
+/// As Go's http.Transport: whatever was not looked at, and what changes nothing.
 fn may_repeat(method: Method, progress: Progress) -> bool {
     match progress {
-        Progress::Unsent => true,
+        Progress::Unsent | Progress::Refused => true,
         Progress::Unanswered => matches!(method, Method::Get | Method::Head | Method::Options),
         Progress::Answered => false,
     }
@@ -218,21 +306,9 @@ mod tests {
         for method in Method::ALL {
             let safe = matches!(method, Method::Get | Method::Head | Method::Options);
             assert!(may_repeat(method, Progress::Unsent));
+            assert!(may_repeat(method, Progress::Refused));
             assert_eq!(may_repeat(method, Progress::Unanswered), safe, "{method}");
             assert!(!may_repeat(method, Progress::Answered));
-        }
-    }
-
-    #[test]
-    fn a_user_agent_of_any_file_name_is_a_header() {
-        for (given, sent) in [
-            ("tidegate/0.1.0 (list-pods)", "tidegate/0.1.0 (list-pods)"),
-            ("t (pr\u{fc}fung)", "t (pr_fung)"),
-            ("t (x)\r\nX-Evil: 1\0\t\u{7f}", "t (x)__X-Evil: 1___"),
-            ("", ""),
-        ] {
-            assert_eq!(visible(given), sent);
-            assert!(HeaderValue::from_str(sent).is_ok());
         }
     }
 

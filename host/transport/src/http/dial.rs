@@ -1,36 +1,54 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use tidegate_authority::{ConnectError, NetGrant};
+use tidegate_grants::Endpoint;
+use tokio::time::Instant;
 
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tidegate_authority::{ConnectError, NetGrant, TcpStream};
-use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
-
-use super::connection::Connection;
 use super::fault;
+use super::one::Connection;
+use super::proxy::{Route, Want};
+use super::secured::{Offer, Secured, chose_two};
+use super::session::Session;
 use super::stream::Io;
-use super::tls::{ClientIdentity, Tls, client_config, with_identity};
+use super::tls::{ClientIdentity, Tls};
 use crate::{Code, Error};
 
 /// Opens connections to one server.
 pub(crate) struct Dialer {
+    /// The right to the server: where a proxy stands between, to have it connect there.
     net: NetGrant,
+    route: Route,
     tls: Option<Secured>,
+    user_agent: String,
 }
 
-struct Secured {
-    /// Without a client certificate.
-    config: Arc<ClientConfig>,
-    /// With the client certificate that was dialled with last.
-    latest: Mutex<Option<(u64, Arc<ClientConfig>)>>,
-    name: ServerName<'static>,
+/// A new connection, by what the server chose to speak.
+pub(super) enum Opened {
+    One(Connection),
+    Two(Session),
 }
 
 impl Dialer {
-    /// Plain HTTP where `tls` is none. Errors: those of a TLS configuration that cannot work.
-    pub(crate) fn new(net: NetGrant, tls: Option<&Tls>) -> Result<Dialer, Error> {
-        let tls = tls.map(|tls| Secured::new(&net, tls)).transpose()?;
-        Ok(Dialer { net, tls })
+    /// Plain HTTP where `tls` is none. `user_agent` is for proxies. Errors: those of a TLS configuration that cannot work.
+    pub(crate) fn new(
+        net: NetGrant,
+        route: Route,
+        tls: Option<&Tls>,
+        user_agent: &str,
+    ) -> Result<Dialer, Error> {
+        let tls = tls.map(|tls| Secured::for_server(net.endpoint(), tls)).transpose()?;
+        Ok(Dialer { net, route, tls, user_agent: user_agent.to_owned() })
+    }
+
+    /// The proxy that requests are handed to one by one.
+    pub(super) fn forwarder(&self) -> Option<&super::proxy::Proxy> {
+        match &self.route {
+            Route::Proxy(proxy) if self.tls.is_none() && proxy.forwards() => Some(proxy),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a choice between protocols.
+    pub(super) fn is_secured(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// `host:port`, for people.
@@ -41,7 +59,7 @@ impl Dialer {
     /// What the server's certificate is checked for.
     pub(super) fn name(&self) -> String {
         match &self.tls {
-            Some(secured) => secured.name.to_str().into_owned(),
+            Some(secured) => secured.name(),
             None => self.net.endpoint().host().to_string(),
         }
     }
@@ -50,73 +68,52 @@ impl Dialer {
     pub(super) async fn dial(
         &self,
         identity: Option<&ClientIdentity>,
+        offer: Offer,
         deadline: Instant,
-    ) -> Result<Connection, Error> {
-        let tcp = self.net.connect(deadline).await.map_err(not_connected)?;
-        let io = match &self.tls {
-            None => Io::Plain(tcp),
-            Some(secured) => self.handshake(secured, identity, tcp, deadline).await?,
+    ) -> Result<Opened, Error> {
+        let io = self.reach(deadline).await?;
+        let id = identity.map(ClientIdentity::id);
+        let opened = match &self.tls {
+            None => Connection::open(io, id).await.map(Opened::One),
+            Some(secured) => {
+                let stream = secured.handshake(identity, offer, io, &self.server(), deadline).await?;
+                match chose_two(&stream) {
+                    true => Session::open(Box::new(stream), id).await.map(Opened::Two),
+                    false => Connection::open(Box::new(stream), id).await.map(Opened::One),
+                }
+            }
         };
-        let opened = Connection::open(io, identity.map(ClientIdentity::id)).await;
         opened.map_err(|error| fault::in_exchange(error, &self.server(), &self.name()))
     }
 
-    async fn handshake(
-        &self,
-        secured: &Secured,
-        identity: Option<&ClientIdentity>,
-        tcp: TcpStream,
-        deadline: Instant,
-    ) -> Result<Io, Error> {
-        let handshake = TlsConnector::from(secured.config(identity)).connect(secured.name.clone(), tcp);
-        match timeout_at(deadline, handshake).await {
-            Ok(Ok(stream)) => Ok(Io::Tls(Box::new(stream))),
-            Ok(Err(error)) => Err(fault::in_handshake(error, &self.server(), &self.name())),
-            Err(_) => {
-                let text = format!("{} did not finish the TLS handshake within the deadline", self.server());
-                Err(Error::new(Code::Timeout, text))
+    /// The bytes' way to the server.
+    async fn reach(&self, deadline: Instant) -> Result<Io, Error> {
+        match &self.route {
+            Route::Direct => match self.net.connect(deadline).await {
+                Ok(tcp) => Ok(Box::new(tcp)),
+                Err(error) => Err(not_connected(error, "the server")),
+            },
+            Route::Proxy(proxy) => {
+                let want = if self.tls.is_some() { Want::Tunnel } else { Want::Forwarding };
+                proxy.open(self.target(), want, &self.user_agent, deadline).await
             }
         }
     }
+
+    fn target(&self) -> &Endpoint {
+        self.net.endpoint()
+    }
 }
 
-fn not_connected(error: ConnectError) -> Error {
+/// `what` is what was dialled.
+pub(super) fn not_connected(error: ConnectError, what: &str) -> Error {
     if error.is_refused() {
         // The name was granted, and what it resolved to is not.
         return Error::denied(error.to_string(), error.missing());
     }
     let (code, text) = match error.is_timeout() {
-        true => (Code::Timeout, "the server did not take the connection within the deadline"),
-        false => (Code::Unreachable, "the server cannot be reached"),
+        true => (Code::Timeout, "did not take the connection within the deadline"),
+        false => (Code::Unreachable, "cannot be reached"),
     };
-    Error::new(code, text).because(error)
-}
-
-impl Secured {
-    fn new(net: &NetGrant, tls: &Tls) -> Result<Secured, Error> {
-        let config = Arc::new(client_config(tls)?);
-        let name = match &tls.server_name {
-            Some(name) => name.clone(),
-            // Without brackets, as certificates have it.
-            None => net.endpoint().host().to_string().trim_matches(['[', ']']).to_owned(),
-        };
-        let name = ServerName::try_from(name).map_err(|error| {
-            Error::new(Code::Tls, "tls-server-name is neither a DNS name nor an address").because(error)
-        })?;
-        Ok(Secured { config, latest: Mutex::new(None), name })
-    }
-
-    /// Made once for each certificate: those that were replaced are not needed again.
-    fn config(&self, identity: Option<&ClientIdentity>) -> Arc<ClientConfig> {
-        let Some(identity) = identity else { return self.config.clone() };
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*latest {
-            Some((id, config)) if *id == identity.id() => config.clone(),
-            _ => {
-                let config = Arc::new(with_identity(&self.config, identity));
-                *latest = Some((identity.id(), config.clone()));
-                config
-            }
-        }
-    }
+    Error::new(code, format!("{what} {text}")).because(error)
 }

@@ -5,8 +5,69 @@ use std::io;
 
 use rustls::CertificateError;
 
-use super::connection::MAX_HEAD;
+use super::one::MAX_HEAD;
+use super::stream::Meter;
+use crate::request_body::RequestBody;
 use crate::{Code, Error};
+
+/// A request that got no response.
+pub(super) struct Broken {
+    pub(super) fault: Fault,
+    pub(super) progress: Progress,
+    /// The request's body, where nothing of it was taken.
+    pub(super) body: Option<RequestBody>,
+}
+
+/// How far a request came before it broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Not a byte of it was written: any request can be sent again.
+    Unsent,
+    /// The server says that it did nothing with it: any request can be sent again.
+    Refused,
+    /// It was written at least in part, and nothing came back: only what changes nothing can be sent again.
+    Unanswered,
+    /// The response had begun.
+    Answered,
+}
+
+/// What went wrong on a connection.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Over HTTP/1.1.
+    One(hyper::Error),
+    /// Over HTTP/2.
+    Two(h2::Error),
+    /// Below HTTP/2, whose errors do not say it.
+    Tls(rustls::Error),
+    /// The server answered nothing any more, not even a ping.
+    Silent,
+    /// On our side: a request body that was dropped unfinished.
+    Own(Error),
+}
+
+impl Fault {
+    /// What a connection that this error ended really died of.
+    pub(super) fn two(error: h2::Error, meter: &Meter) -> Fault {
+        match meter.tls_error() {
+            Some(error) => Fault::Tls(error),
+            None => Fault::Two(error),
+        }
+    }
+
+    /// Whether the server said that it did not and will not look at the request (RFC 9113, 8.7).
+    pub(super) fn is_refusal(&self) -> bool {
+        let Fault::Two(error) = self else { return false };
+        error.is_remote()
+            && (error.is_go_away() || error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM))
+    }
+
+    /// Whether the server wants this request over HTTP/1.1.
+    pub(super) fn wants_one(&self) -> bool {
+        let Fault::Two(error) = self else { return false };
+        error.is_remote() && error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED)
+    }
+}
 
 /// A handshake that failed, or TLS that failed later; `name` is what the certificate was checked for.
 pub(super) fn in_handshake(error: io::Error, server: &str, name: &str) -> Error {
@@ -19,8 +80,18 @@ pub(super) fn in_handshake(error: io::Error, server: &str, name: &str) -> Error 
     }
 }
 
-/// A request that got no response.
-pub(super) fn in_exchange(error: hyper::Error, server: &str, name: &str) -> Error {
+/// A request that got no response; `name` is what the certificate was checked for.
+pub(super) fn in_exchange(fault: Fault, server: &str, name: &str) -> Error {
+    match fault {
+        Fault::One(error) => in_one(error, server, name),
+        Fault::Two(error) => in_two(error, server),
+        Fault::Tls(error) => in_tls(&error, server, name),
+        Fault::Silent => silent(server),
+        Fault::Own(error) => error,
+    }
+}
+
+fn in_one(error: hyper::Error, server: &str, name: &str) -> Error {
     if let Some(own) = own(&error) {
         return own;
     }
@@ -38,12 +109,42 @@ pub(super) fn in_exchange(error: hyper::Error, server: &str, name: &str) -> Erro
     Error::new(Code::Unreachable, format!("{server} closed the connection before it answered")).because(error)
 }
 
+fn in_two(error: h2::Error, server: &str) -> Error {
+    // h2 has no other word for a head over the size that it was told.
+    let ours = error.is_library() && error.reason().is_some();
+    if ours && (error.is_reset() || error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)) {
+        let text = format!("the response's head is malformed, or larger than {MAX_HEAD} bytes, the cap");
+        return Error::new(Code::TooLarge, text).because(error);
+    }
+    if ours {
+        return Error::new(Code::Protocol, format!("{server} does not answer in HTTP/2")).because(error);
+    }
+    let text = match error.is_reset() {
+        true => format!("{server} gave the request up before it answered"),
+        false => format!("{server} closed the connection before it answered"),
+    };
+    Error::new(Code::Unreachable, text).because(error)
+}
+
+fn silent(server: &str) -> Error {
+    let text = format!("{server} has not said anything for 45 s, not even in answer to a ping");
+    Error::new(Code::Timeout, text)
+}
+
 /// A body that broke after `read` bytes.
-pub(super) fn in_body(error: hyper::Error, read: u64) -> Error {
-    own(&error).unwrap_or_else(|| {
-        let text = format!("the response's body was cut short or malformed after {read} bytes");
-        Error::new(Code::Protocol, text).because(error)
-    })
+pub(super) fn in_body(fault: Fault, read: u64) -> Error {
+    let error: Box<dyn StdError + Send + Sync> = match fault {
+        Fault::One(error) => match own(&error) {
+            Some(own) => return own,
+            None => error.into(),
+        },
+        Fault::Own(error) => return error,
+        Fault::Silent => return silent("the server"),
+        Fault::Two(error) => error.into(),
+        Fault::Tls(error) => error.into(),
+    };
+    let text = format!("the response's body was cut short or malformed after {read} bytes");
+    Error::new(Code::Protocol, text).because(error)
 }
 
 /// The error of a request body that was dropped unfinished went through hyper and comes back.

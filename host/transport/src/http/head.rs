@@ -1,5 +1,7 @@
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT, WARNING};
-use http::uri::PathAndQuery;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, USER_AGENT, WARNING,
+};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tidegate_kube::request::{Checked, Method};
 use tidegate_kube::status::MAX_MESSAGE;
@@ -16,6 +18,31 @@ pub(super) struct Fixed {
     pub(super) prefix: String,
     /// `Impersonate-…`.
     pub(super) impersonate: Vec<(HeaderName, HeaderValue)>,
+    /// Scheme and authority, where the server or a proxy wants them with each request.
+    pub(super) scheme: Scheme,
+    pub(super) authority: Authority,
+    /// For a proxy that passes requests on one by one.
+    pub(super) proxy_authorization: Option<HeaderValue>,
+    /// Whether bodies may come packed.
+    pub(super) compression: Compression,
+}
+
+/// Whether bodies may come packed: `disable-compression`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compression {
+    Gzip,
+    None,
+}
+
+/// How a request says where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Path and `Host`: HTTP/1.1 to the server itself.
+    Origin,
+    /// The whole URL and `Host`: HTTP/1.1 to a proxy.
+    Absolute,
+    /// The whole URL: HTTP/2.
+    Pseudo,
 }
 
 impl Fixed {
@@ -24,16 +51,23 @@ impl Fixed {
         &self,
         checked: &Checked,
         authorization: Option<HeaderValue>,
+        form: Form,
         body: RequestBody,
     ) -> Result<http::Request<RequestBody>, Error> {
         let mut request = http::Request::new(body);
         *request.method_mut() = method(checked.method());
-        *request.uri_mut() = uri(checked.target(&self.prefix))?;
+        *request.uri_mut() = self.uri(checked.target(&self.prefix), form)?;
         let headers = request.headers_mut();
-        headers.reserve(6 + self.impersonate.len());
-        headers.insert(HOST, self.host.clone());
+        headers.reserve(8 + self.impersonate.len());
+        if form != Form::Pseudo {
+            headers.insert(HOST, self.host.clone());
+        }
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.insert(ACCEPT, media_type(checked.accept())?);
+        // Servers pack no streams, and whoever else did would hold events back until a block is full.
+        if self.compression == Compression::Gzip && !checked.is_stream() {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
         if let Some(content_type) = checked.content_type() {
             headers.insert(CONTENT_TYPE, media_type(content_type)?);
         }
@@ -43,8 +77,33 @@ impl Fixed {
         for (name, value) in &self.impersonate {
             headers.append(name.clone(), value.clone());
         }
+        if form == Form::Absolute
+            && let Some(authorization) = &self.proxy_authorization
+        {
+            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
         Ok(request)
     }
+
+    fn uri(&self, target: String, form: Form) -> Result<Uri, Error> {
+        let target = PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)).map_err(|error| {
+            Error::new(Code::InvalidRequest, "the path is no request target").because(error)
+        })?;
+        if form == Form::Origin {
+            return Ok(Uri::from(target));
+        }
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(target);
+        Uri::from_parts(parts)
+            .map_err(|error| Error::new(Code::InvalidRequest, "the path is no request target").because(error))
+    }
+}
+
+/// A file's name is in it, which may be in any language, or say more than a name: what no header holds becomes `_`.
+pub(super) fn visible(user_agent: &str) -> String {
+    user_agent.chars().map(|c| if matches!(c, ' '..='~') { c } else { '_' }).collect()
 }
 
 /// The texts of the `Warning` headers with code 299: `299 - "text"`.
@@ -83,12 +142,6 @@ fn method(method: Method) -> http::Method {
     }
 }
 
-fn uri(target: String) -> Result<Uri, Error> {
-    let target = PathAndQuery::from_maybe_shared(bytes::Bytes::from(target))
-        .map_err(|error| Error::new(Code::InvalidRequest, "the path is no request target").because(error))?;
-    Ok(Uri::from(target))
-}
-
 fn media_type(text: &str) -> Result<HeaderValue, Error> {
     if text == "application/json" {
         return Ok(HeaderValue::from_static("application/json"));
@@ -99,7 +152,20 @@ fn media_type(text: &str) -> Result<HeaderValue, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::warning;
+    use super::*;
+
+    #[test]
+    fn a_user_agent_of_any_file_name_is_a_header() {
+        for (given, sent) in [
+            ("tidegate/0.1.0 (list-pods)", "tidegate/0.1.0 (list-pods)"),
+            ("t (pr\u{fc}fung)", "t (pr_fung)"),
+            ("t (x)\r\nX-Evil: 1\0\t\u{7f}", "t (x)__X-Evil: 1___"),
+            ("", ""),
+        ] {
+            assert_eq!(visible(given), sent);
+            assert!(HeaderValue::from_str(sent).is_ok());
+        }
+    }
 
     #[test]
     fn warnings_are_unquoted() {

@@ -1,104 +1,143 @@
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::Body as _;
-use hyper::body::Incoming as HyperBody;
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
 
-use super::connection::Connection;
-use super::fault;
-use super::pool::Pool;
-use crate::Error;
+use super::gunzip::{Gunzip, Malformed};
+use super::{one, session};
+use crate::breath::Breath;
+use crate::{Code, Error};
 
-/// How much of a body that nobody wants is read for the sake of its connection.
-const SKIPPED: usize = 64 * 1024;
-
-/// The body of a response together with the connection that it comes over.
-///
-/// Read to its end, it gives the connection back to the pool. Dropped before, it closes it, unless the rest is small and there
-/// already: nobody who ignores the answer to a patch shall pay for it with a handshake.
+/// The body of a response, as it arrives, unpacked.
 pub(crate) struct Incoming {
-    body: HyperBody,
-    connection: Option<Connection>,
-    pool: Arc<Pool>,
-    read: u64,
+    wire: Wire,
+    gunzip: Option<Box<Unpacking>>,
+}
+
+pub(super) enum Wire {
+    One(one::Received),
+    Two(session::Received),
+    /// Nobody reads it.
+    Unread,
+}
+
+struct Unpacking {
+    gunzip: Gunzip,
+    breath: Breath,
+    ended: bool,
 }
 
 impl Incoming {
-    pub(super) async fn new(body: HyperBody, connection: Connection, pool: Arc<Pool>) -> Incoming {
-        let mut incoming = Incoming { body, connection: Some(connection), pool, read: 0 };
-        if incoming.body.is_end_stream() {
-            poll_fn(|cx| {
-                incoming.recycle(cx);
-                Poll::Ready(())
-            })
-            .await;
+    /// Errors: it is packed in a way that was not asked for. What is no success has no body then: its code says enough.
+    pub(super) fn new(wire: Wire, head: &http::response::Parts) -> Result<Incoming, Error> {
+        let unpacking = || Unpacking { gunzip: Gunzip::new(), breath: Breath::default(), ended: false };
+        match is_packed(&head.headers) {
+            Ok(false) => Ok(Incoming { wire, gunzip: None }),
+            Ok(true) => Ok(Incoming { wire, gunzip: Some(Box::new(unpacking())) }),
+            Err(_) if !head.status.is_success() => Ok(Incoming { wire: Wire::Unread, gunzip: None }),
+            Err(error) => Err(error),
         }
-        incoming
     }
 
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        let mut driven = false;
-        loop {
-            match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    // Trailers say nothing that anybody here reads.
-                    let Ok(data) = frame.into_data() else { continue };
-                    if self.body.is_end_stream() {
-                        self.recycle(cx);
-                    }
-                    if !data.is_empty() {
-                        self.read += data.len() as u64;
-                        return Poll::Ready(Some(Ok(data)));
-                    }
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    self.connection = None;
-                    return Poll::Ready(Some(Err(fault::in_body(error, self.read))));
-                }
-                Poll::Ready(None) => {
-                    self.recycle(cx);
-                    return Poll::Ready(None);
-                }
-                // Asking the body first tells the connection that there is room; now it reads, and the body is asked again.
-                Poll::Pending if !driven => {
-                    driven = true;
-                    if let Some(connection) = &mut self.connection {
-                        connection.drive(cx);
-                    }
-                }
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    }
-
-    /// Whether the end came, having read what is there.
-    fn skip(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut left = SKIPPED;
-        loop {
-            match self.poll_chunk(cx) {
-                Poll::Ready(None) => return true,
-                Poll::Ready(Some(Ok(chunk))) if chunk.len() <= left => left -= chunk.len(),
-                _ => return false,
-            }
-        }
-    }
-
-    fn recycle(&mut self, cx: &mut Context<'_>) {
-        if let Some(mut connection) = self.connection.take()
-            && connection.poll_usable(cx)
-        {
-            self.pool.put(connection);
+        match &mut self.gunzip {
+            None => self.wire.poll_chunk(cx),
+            Some(unpacking) => unpacking.poll_chunk(&mut self.wire, cx),
         }
     }
 }
 
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        if self.connection.is_some() && !self.skip(&mut Context::from_waker(Waker::noop())) {
-            self.connection = None;
+impl Wire {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        match self {
+            Wire::One(received) => received.poll_chunk(cx),
+            Wire::Two(received) => received.poll_chunk(cx),
+            Wire::Unread => Poll::Ready(None),
+        }
+    }
+}
+
+impl Unpacking {
+    /// Nothing more is read from the wire before all of what was read is taken.
+    fn poll_chunk(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        // A bomb is there already: nobody else would ever have to wait for its next piece.
+        ready!(self.breath.poll(cx));
+        loop {
+            match self.gunzip.next() {
+                Ok(Some(piece)) => {
+                    self.breath.read(Poll::Ready(piece.len()));
+                    return Poll::Ready(Some(Ok(piece)));
+                }
+                Ok(None) => {}
+                Err(malformed) => return self.end(Err(malformed)),
+            }
+            match wire.poll_chunk(cx) {
+                Poll::Ready(Some(Ok(packed))) => self.gunzip.feed(packed),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(None) => return self.end(self.gunzip.end()),
+                Poll::Pending => {
+                    self.breath.read(Poll::Pending);
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, end: Result<(), Malformed>) -> Poll<Option<Result<Bytes, Error>>> {
+        self.ended = true;
+        Poll::Ready(end.err().map(|malformed| {
+            Err(Error::new(Code::Protocol, "the response's body cannot be unpacked").because(malformed))
+        }))
+    }
+}
+
+/// Whether the body is gzip. Errors: it is something else, which nobody could read.
+fn is_packed(headers: &HeaderMap) -> Result<bool, Error> {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.as_bytes().trim_ascii());
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(false),
+        (Some(one), None) if one.is_empty() || one.eq_ignore_ascii_case(b"identity") => Ok(false),
+        (Some(one), None) if one.eq_ignore_ascii_case(b"gzip") || one.eq_ignore_ascii_case(b"x-gzip") => {
+            Ok(true)
+        }
+        (Some(one), _) => {
+            let shown: String = String::from_utf8_lossy(one).chars().take(50).collect();
+            let text = format!("the response's body is packed as {shown:?}, which was not asked for");
+            Err(Error::new(Code::Protocol, text))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn only_gzip_is_unpacked() {
+        for (codings, packed) in [
+            (&[][..], Some(false)),
+            (&["identity"], Some(false)),
+            (&[""], Some(false)),
+            (&["gzip"], Some(true)),
+            (&[" GZIP "], Some(true)),
+            (&["x-gzip"], Some(true)),
+            (&["br"], None),
+            (&["gzip, gzip"], None),
+            (&["gzip", "gzip"], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for coding in codings {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_str(coding).expect("header"));
+            }
+            let verdict = is_packed(&headers);
+            assert_eq!(verdict.as_ref().ok().copied(), packed, "{codings:?}");
+            assert!(verdict.err().is_none_or(|error| error.code() == Code::Protocol));
         }
     }
 }

@@ -1,64 +1,178 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::connection::Connection;
+use super::one::Connection;
+use super::session::{IDLE, Lease, Session};
 
-/// How long a connection may wait for its next request. Load balancers in front of API servers drop idle ones after minutes.
-const IDLE: Duration = Duration::from_secs(90);
-
-/// How many connections wait at most; the oldest is closed beyond that.
+/// How many HTTP/1.1 connections wait at most; the oldest is closed beyond that.
 const MOST: usize = 64;
 
-/// After this long without I/O the runtime is asked once whether the peer has hung up meanwhile.
+/// How many HTTP/2 connections are shared at most, which is a hundred times as many requests at once. Beyond that those that a watch
+/// gives back are closed.
+const SHARED: usize = 16;
+
+/// After this long without I/O the runtime is asked whether the peer has hung up meanwhile.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// Connections that wait for their next request, the longest wait first. The last one used is the next one used, so that the
-/// others age and close.
+/// Connections that the next request can use.
 #[derive(Default)]
-pub(super) struct Pool(Mutex<VecDeque<(Connection, Instant)>>);
+pub(super) struct Pool {
+    state: Mutex<State>,
+    /// Held by whoever dials for all: a burst of requests to an HTTP/2 server makes one handshake, not one each.
+    dialling: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The longest wait first. The last one used is the next one used, so that the others age and close.
+    idle: VecDeque<(Connection, Instant)>,
+    /// The oldest first: it is used until it is full, so that the others age and close.
+    shared: Vec<Session>,
+    used: Option<Instant>,
+    speaks: Speaks,
+}
+
+/// What the server chose when it was last dialled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Speaks {
+    #[default]
+    Unknown,
+    One,
+    Two,
+    /// It offered HTTP/2, and then refused to answer over it.
+    OneOnly,
+}
+
+/// What a request goes over.
+pub(super) enum Way {
+    /// HTTP/1.1, for it alone.
+    One(Connection),
+    /// A part of an HTTP/2 connection.
+    Two(Lease),
+}
+
+/// Whom a request shares its connection with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Company {
+    /// Other short ones.
+    Shared,
+    /// Nobody: it is a stream that lasts, and neither waits for others nor keeps them waiting.
+    Alone,
+}
 
 impl Pool {
-    /// A connection that was alive when last looked at, and that was opened with this client certificate. Those of others are
-    /// closed: they were replaced.
-    pub(super) async fn take(&self, identity: Option<u64>) -> Option<Connection> {
+    /// A way that was alive when last looked at, over a connection that was opened with this client certificate. Connections with
+    /// others take no more requests: they were replaced.
+    pub(super) async fn take(self: &Arc<Pool>, identity: Option<u64>, company: Company) -> Option<Way> {
+        if self.lock().is_stale() {
+            // A guest that computed all the while let no event of the sockets through: once for those, and once for the tasks
+            // that they wake.
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+        }
+        if let Some(lease) = self.lease(identity, company) {
+            return Some(Way::Two(lease));
+        }
         loop {
-            let (mut connection, since) = self.pop()?;
-            if connection.identity() != identity {
-                continue;
-            }
-            if since.elapsed() > FRESH {
-                // A guest that computed all the while let no event of the socket through.
-                tokio::task::yield_now().await;
-            }
-            if poll_fn(|cx| Poll::Ready(connection.poll_usable(cx))).await {
-                return Some(connection);
+            let mut connection = self.lock().pop()?;
+            if connection.identity() == identity
+                && poll_fn(|cx| Poll::Ready(connection.poll_usable(cx))).await
+            {
+                return Some(Way::One(connection));
             }
         }
     }
 
-    /// Keeps a connection whose last body was read to its end.
+    /// Keeps an HTTP/1.1 connection whose last body was read to its end.
     pub(super) fn put(&self, connection: Connection) {
-        let mut idle = self.fresh();
-        if idle.len() == MOST {
-            idle.pop_front();
+        let mut state = self.lock();
+        state.expire();
+        if state.idle.len() == MOST {
+            state.idle.pop_front();
         }
-        idle.push_back((connection, Instant::now()));
+        let now = Instant::now();
+        state.used = Some(now);
+        state.idle.push_back((connection, now));
     }
 
-    fn pop(&self) -> Option<(Connection, Instant)> {
-        self.fresh().pop_back()
+    /// Keeps an HTTP/2 connection that is new, or that served one request alone. It closes by itself once nobody uses it.
+    pub(super) fn put_session(&self, session: Session) {
+        let mut state = self.lock();
+        state.used = Some(Instant::now());
+        if session.is_usable() && state.shared.len() < SHARED {
+            state.shared.push(session);
+        }
     }
 
-    /// Those that have not waited for too long; the others are closed. There is no timer for it: a client that nobody uses keeps
-    /// its few sockets until the server closes them.
-    fn fresh(&self) -> MutexGuard<'_, VecDeque<(Connection, Instant)>> {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while idle.front().is_some_and(|(_, since)| since.elapsed() > IDLE) {
-            idle.pop_front();
+    /// A part in a connection that is there already.
+    pub(super) fn take_shared(self: &Arc<Pool>, identity: Option<u64>) -> Option<Way> {
+        self.lease(identity, Company::Shared).map(Way::Two)
+    }
+
+    /// The first part in a connection that is new; none where it is over already.
+    pub(super) fn adopt(self: &Arc<Pool>, session: Session, company: Company) -> Option<Way> {
+        let lease = session.lease()?;
+        Some(Way::Two(match company {
+            Company::Alone => lease.alone(self.clone()),
+            Company::Shared => {
+                self.put_session(session);
+                lease
+            }
+        }))
+    }
+
+    pub(super) fn speaks(&self) -> Speaks {
+        self.lock().speaks
+    }
+
+    pub(super) fn learn(&self, speaks: Speaks) {
+        let mut state = self.lock();
+        if state.speaks != Speaks::OneOnly {
+            state.speaks = speaks;
         }
-        idle
+    }
+
+    /// Waits until nobody else dials for all.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.dialling.lock().await
+    }
+
+    fn lease(self: &Arc<Pool>, identity: Option<u64>, company: Company) -> Option<Lease> {
+        let mut state = self.lock();
+        state.used = Some(Instant::now());
+        state.shared.retain(|session| session.is_usable() && session.identity() == identity);
+        match company {
+            Company::Shared => state.shared.iter().find_map(Session::lease),
+            Company::Alone => {
+                let at = state.shared.iter().position(Session::is_idle)?;
+                Some(state.shared.remove(at).lease()?.alone(self.clone()))
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_stale(&self) -> bool {
+        self.used.is_some_and(|used| used.elapsed() > FRESH)
+    }
+
+    fn pop(&mut self) -> Option<Connection> {
+        self.expire();
+        self.idle.pop_back().map(|(connection, _)| connection)
+    }
+
+    /// Closes those that have waited for too long. HTTP/1.1 has no timer for it: a client that nobody uses keeps its few sockets
+    /// until the server closes them.
+    fn expire(&mut self) {
+        while self.idle.front().is_some_and(|(_, since)| since.elapsed() > IDLE) {
+            self.idle.pop_front();
+        }
     }
 }

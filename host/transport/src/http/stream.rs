@@ -1,12 +1,10 @@
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
-use tidegate_authority::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::client::TlsStream;
 
 use crate::breath::Breath;
 
@@ -18,6 +16,8 @@ pub(super) struct Meter {
     read: AtomicU64,
     written: AtomicU64,
     identity: Option<u64>,
+    /// What TLS died of. HTTP/2's errors say it in words alone.
+    tls: OnceLock<rustls::Error>,
 }
 
 impl Meter {
@@ -30,18 +30,31 @@ impl Meter {
     pub(super) fn now(&self) -> (u64, u64) {
         (self.read.load(Ordering::Relaxed), self.written.load(Ordering::Relaxed))
     }
+
+    pub(super) fn tls_error(&self) -> Option<rustls::Error> {
+        self.tls.get().cloned()
+    }
+
+    fn note(&self, error: &io::Error) {
+        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            let _ = self.tls.set(tls.clone());
+        }
+    }
 }
 
-/// What hyper reads and writes.
+/// A connection to a server or a proxy, with or without TLS, or one through the other.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<W: AsyncRead + AsyncWrite + Send + Unpin> Wire for W {}
+
+/// Some [`Wire`]. What a call through a pointer costs is nothing beside what it asks of the operating system.
+pub(super) type Io = Box<dyn Wire>;
+
+/// What hyper and h2 read and write.
 pub(super) struct Stream {
     io: Io,
     meter: Arc<Meter>,
     breath: Breath,
-}
-
-pub(super) enum Io {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
@@ -52,7 +65,7 @@ impl Stream {
     }
 
     fn count_written(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        let written = ready!(polled)?;
+        let written = ready!(polled).inspect_err(|error| self.meter.note(error))?;
         self.meter.written.fetch_add(written as u64, Ordering::Relaxed);
         Poll::Ready(Ok(written))
     }
@@ -66,10 +79,10 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         ready!(self.breath.poll(cx));
         let before = buffer.filled().len();
-        let polled = match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_read(cx, buffer),
-            Io::Tls(io) => Pin::new(io).poll_read(cx, buffer),
-        };
+        let polled = Pin::new(&mut self.io).poll_read(cx, buffer);
+        if let Poll::Ready(Err(error)) = &polled {
+            self.meter.note(error);
+        }
         let read = buffer.filled().len() - before;
         self.breath.read(if polled.is_ready() { Poll::Ready(read) } else { Poll::Pending });
         self.meter.read.fetch_add(read as u64, Ordering::Relaxed);
@@ -79,10 +92,7 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_write(cx, bytes),
-            Io::Tls(io) => Pin::new(io).poll_write(cx, bytes),
-        };
+        let polled = Pin::new(&mut self.io).poll_write(cx, bytes);
         self.count_written(polled)
     }
 
@@ -91,31 +101,19 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, slices),
-            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, slices),
-        };
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
         self.count_written(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.io {
-            Io::Plain(io) => io.is_write_vectored(),
-            Io::Tls(io) => io.is_write_vectored(),
-        }
+        self.io.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_flush(cx),
-            Io::Tls(io) => Pin::new(io).poll_flush(cx),
-        }
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_shutdown(cx),
-            Io::Tls(io) => Pin::new(io).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

@@ -11,7 +11,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use tidegate_kube::{Secret, x509};
 
-use super::verify::{Given, Unchecked};
+use super::verify::{Either, Given, Unchecked};
 use crate::{Code, Error};
 
 /// How the server proves itself to us.
@@ -101,15 +101,39 @@ pub(crate) struct Material {
 /// Errors, all [`Code::Tls`]: a bundle that is empty or holds a broken certificate.
 pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider.clone())
+    let verifier = verifier(&tls.trust, provider.clone())?;
+    believing(verifier, provider)
+}
+
+/// For a proxy in front of a server that is believed so. As in client-go a cluster's authorities and its `insecure-skip-tls-verify`
+/// are its proxy's too; what the system trusts is good for a proxy besides.
+///
+/// Errors: as [`client_config`].
+pub(super) fn proxy_config(tls: Option<&Tls>) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let trust = tls.map_or(&Trust::System, |tls| &tls.trust);
+    let own = verifier(trust, provider.clone())?;
+    let verifier = match trust {
+        Trust::Anybody | Trust::System => own,
+        Trust::Given(_) => match verifier(&Trust::System, provider.clone()) {
+            Ok(system) => Arc::new(Either::new(own, system)),
+            // A machine without any: those that were given are enough.
+            Err(_) => own,
+        },
+    };
+    believing(verifier, provider)
+}
+
+fn believing(
+    verifier: Arc<dyn ServerCertVerifier>,
+    provider: Arc<CryptoProvider>,
+) -> Result<ClientConfig, Error> {
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::new(Code::Tls, "prepare TLS").because(error))?
         .dangerous()
-        .with_custom_certificate_verifier(verifier(&tls.trust, provider)?)
-        .with_no_client_auth();
-    // Without a choice between protocols there is no surprise; `h2` joins when there is something behind it.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth())
 }
 
 /// The same with a client certificate. Sessions are not shared with it: one that is resumed is the certificate's that began it.

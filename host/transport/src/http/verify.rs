@@ -76,6 +76,55 @@ fn only_the_issuer(error: &Error) -> bool {
     }
 }
 
+/// Believes what one of two believes.
+#[derive(Debug)]
+pub(super) struct Either(Arc<dyn ServerCertVerifier>, Arc<dyn ServerCertVerifier>);
+
+impl Either {
+    pub(super) fn new(one: Arc<dyn ServerCertVerifier>, other: Arc<dyn ServerCertVerifier>) -> Either {
+        Either(one, other)
+    }
+}
+
+impl ServerCertVerifier for Either {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let ask = |verifier: &dyn ServerCertVerifier| {
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        // Where neither believes it, the first one's reason is about what was configured.
+        ask(&*self.0).or_else(|error| ask(&*self.1).map_err(|_| error))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
 /// Believes any certificate. That the server holds its key is still checked.
 #[derive(Debug)]
 pub(super) struct Unchecked(Arc<CryptoProvider>);

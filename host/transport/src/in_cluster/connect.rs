@@ -6,7 +6,8 @@ use tidegate_kube::kubeconfig::Scheme;
 use super::plan::Plan;
 use crate::credentials::{Credentials, Moment, TokenFile};
 use crate::drive::drive;
-use crate::http::{Certificates, Client, Dialer, HttpTransport, Origin, Tls, Trust};
+use crate::http::proxy::{Proxy, Route};
+use crate::http::{Certificates, Client, Compression, Dialer, HttpTransport, Origin, Tls, Trust};
 use crate::{Code, Error, Kind, Options, Transport};
 
 /// A transport with the pod's service account.
@@ -21,8 +22,16 @@ pub(crate) fn connect(authority: &Authority, options: &Options) -> Result<Arc<dy
     let tls = Tls { trust: Trust::Given(ca), server_name: None };
     let token = TokenFile::new(folder.child("token"), ready.token.expose(), &path("token"), Moment::now())?;
     let origin = Origin { scheme: Scheme::Https, endpoint: ready.endpoint, prefix: String::new() };
-    let dialer = Dialer::new(net, Some(&tls))?;
-    let client = Client::new(&origin, dialer, Credentials::Source(Arc::new(token)), &options.user_agent)?;
+    let route = match ready.proxy {
+        None => Route::Direct,
+        Some(url) => {
+            let net = approved.net(url.endpoint()).ok_or_else(lost)?;
+            Route::Proxy(Proxy::new(net, url, Some(&tls))?)
+        }
+    };
+    let dialer = Dialer::new(net, route, Some(&tls), &options.user_agent)?;
+    let token = Credentials::Source(Arc::new(token));
+    let client = Client::new(&origin, dialer, token, Compression::Gzip, &options.user_agent)?;
     Ok(Arc::new(HttpTransport {
         kind: Kind::InCluster,
         namespace: ready.namespace,

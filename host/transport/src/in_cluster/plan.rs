@@ -2,7 +2,9 @@ use std::path::{Path, PathBuf};
 
 use tidegate_grants::{Endpoint, Host};
 use tidegate_kube::Secret;
+use tidegate_kube::kubeconfig::Scheme;
 
+use crate::http::proxy::{Environment, ProxyUrl};
 use crate::options::InClusterOptions;
 use crate::plan::{Inputs, Plan as Rounds, Round, Step, Variable};
 use crate::{Code, Error};
@@ -26,6 +28,8 @@ pub(crate) fn folder(options: &InClusterOptions) -> PathBuf {
 #[derive(Debug)]
 pub(super) struct Plan {
     folder: PathBuf,
+    /// What the environment says about proxies; none before the first round, whichever that is.
+    proxies: Option<Environment>,
     stage: Stage,
 }
 
@@ -33,7 +37,7 @@ pub(super) struct Plan {
 enum Stage {
     Locate,
     Read { endpoint: Endpoint },
-    Connect { endpoint: Endpoint, account: Account },
+    Connect { endpoint: Endpoint, proxy: Option<ProxyUrl>, account: Account },
 }
 
 /// What the folder holds.
@@ -48,6 +52,8 @@ struct Account {
 #[derive(Debug)]
 pub(super) struct Ready {
     pub(super) endpoint: Endpoint,
+    /// None where the server is reached directly.
+    pub(super) proxy: Option<ProxyUrl>,
     pub(super) folder: PathBuf,
     pub(super) ca: Secret<Vec<u8>>,
     pub(super) token: Secret<Vec<u8>>,
@@ -72,7 +78,7 @@ impl Plan {
                 })?,
             },
         };
-        Ok(Plan { folder, stage })
+        Ok(Plan { folder, proxies: None, stage })
     }
 
     pub(super) fn token_path(folder: &Path) -> PathBuf {
@@ -93,7 +99,7 @@ impl Rounds for Plan {
 
     fn round(&self) -> Round {
         let folder = &self.folder;
-        match &self.stage {
+        let mut round = match &self.stage {
             Stage::Locate => Round {
                 variables: vec![Variable::Optional(HOST), Variable::Optional(PORT)],
                 ..Round::default()
@@ -104,18 +110,30 @@ impl Rounds for Plan {
                 ..Round::default()
             },
             // The folder again: the token is read from it for as long as the transport lives.
-            Stage::Connect { endpoint, .. } => {
-                Round { folders: vec![folder.clone()], net: vec![endpoint.clone()], ..Round::default() }
+            Stage::Connect { endpoint, proxy, .. } => {
+                let proxy = proxy.as_ref().map(ProxyUrl::endpoint);
+                let net = [endpoint].into_iter().chain(proxy).cloned().collect();
+                Round { folders: vec![folder.clone()], net, ..Round::default() }
             }
+        };
+        if self.proxies.is_none() {
+            round.variables.extend(Environment::variables());
         }
+        round
     }
 
     fn advance(mut self, inputs: Inputs) -> Result<Step<Plan, Ready>, Error> {
+        let proxies = self.proxies.get_or_insert_with(|| Environment::of(&inputs));
         self.stage = match self.stage {
             Stage::Locate => Stage::Read { endpoint: endpoint(&inputs)? },
-            Stage::Read { endpoint } => Stage::Connect { endpoint, account: account(&self.folder, inputs)? },
-            Stage::Connect { endpoint, account: Account { ca, token, namespace } } => {
-                return Ok(Step::Ready(Ready { endpoint, folder: self.folder, ca, token, namespace }));
+            Stage::Read { endpoint } => {
+                let account = account(&self.folder, inputs)?;
+                let proxy = proxies.proxy_for(Scheme::Https, &endpoint)?;
+                Stage::Connect { endpoint, proxy, account }
+            }
+            Stage::Connect { endpoint, proxy, account: Account { ca, token, namespace } } => {
+                let folder = self.folder;
+                return Ok(Step::Ready(Ready { endpoint, proxy, folder, ca, token, namespace }));
             }
         };
         Ok(Step::Again(self))
@@ -176,7 +194,7 @@ fn is_namespace(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tables::{again, failed, files, lines, ready, variables};
+    use crate::plan::tables::{PROXIES, again, failed, files, lines, ready, variables};
 
     const FILES: &[(&str, &str)] =
         &[("/sa/ca.crt", "CA"), ("/sa/token", "TOKEN\n"), ("/sa/namespace", "prod\n")];
@@ -190,7 +208,8 @@ mod tests {
     #[test]
     fn three_rounds() {
         let plan = plan(None);
-        assert_eq!(lines(&plan.round()), ["env KUBERNETES_SERVICE_HOST?", "env KUBERNETES_SERVICE_PORT?"]);
+        let own = ["env KUBERNETES_SERVICE_HOST?", "env KUBERNETES_SERVICE_PORT?"];
+        assert_eq!(lines(&plan.round()), [&own[..], &PROXIES].concat());
         let plan = again(plan, variables(&[(HOST, "10.0.0.1"), (PORT, "6443")]));
         assert_eq!(
             lines(&plan.round()),
@@ -224,8 +243,24 @@ mod tests {
     #[test]
     fn an_address_of_the_host_needs_no_environment() {
         let plan = plan(Some("[::1]:16443"));
-        assert!(plan.round().variables.is_empty());
+        assert!(!lines(&plan.round()).iter().any(|line| line.contains("KUBERNETES")));
         assert_eq!(again(plan, files(FILES)).round().net[0].to_string(), "[::1]:16443");
+    }
+
+    #[test]
+    fn the_environment_names_a_proxy() {
+        for (given, net) in [
+            (&[("HTTPS_PROXY", "http://me:hunter2@proxy:3128")][..], &["10.0.0.1:443", "proxy:3128"][..]),
+            (&[("https_proxy", "socks5://proxy")], &["10.0.0.1:443", "proxy:1080"]),
+            (&[("HTTP_PROXY", "proxy:3128")], &["10.0.0.1:443"]),
+            (&[("HTTPS_PROXY", "proxy:3128"), ("NO_PROXY", "10.0.0.0/8")], &["10.0.0.1:443"]),
+        ] {
+            let given = variables(&[given, &[(HOST, "10.0.0.1")]].concat());
+            let plan = again(again(plan(None), given), files(FILES));
+            let shown: Vec<String> = plan.round().net.iter().map(ToString::to_string).collect();
+            assert_eq!(shown, net);
+            assert_eq!(ready(plan, Inputs::default()).proxy.is_some(), net.len() == 2);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::credential::{credentials, lost};
 use super::plan::Plan;
 use super::ready::Ready;
 use crate::drive::drive;
+use crate::http::proxy::{Proxy, Route};
 use crate::http::{Client, Dialer, HttpTransport};
 use crate::{Error, Event, Kind, Options, Providers, Transport};
 
@@ -45,11 +46,18 @@ async fn connect(
         options.observer.event(&Event::Warning { text: warning });
     }
     let net = approved.net(&ready.origin.endpoint).ok_or_else(lost)?;
+    let route = match ready.proxy.take() {
+        None => Route::Direct,
+        Some(url) => {
+            let net = approved.net(url.endpoint()).ok_or_else(lost)?;
+            Route::Proxy(Proxy::new(net, url, ready.tls.as_ref())?)
+        }
+    };
     let credentials = credentials(&mut ready, approved, authority, options)?;
-    let dialer = Dialer::new(net, ready.tls.as_ref())?;
+    let dialer = Dialer::new(net, route, ready.tls.as_ref(), &options.user_agent)?;
     // A plugin may ask a person: no request's deadline is to count that.
     credentials.prepare().await?;
-    let mut client = Client::new(&ready.origin, dialer, credentials, &options.user_agent)?;
+    let mut client = Client::new(&ready.origin, dialer, credentials, ready.compression, &options.user_agent)?;
     if let Some(whom) = &ready.impersonate {
         client = client.impersonating(whom)?;
     }

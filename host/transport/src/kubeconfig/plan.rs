@@ -7,6 +7,7 @@ use tidegate_kube::kubeconfig::{Auth, Choice, Document, ResolveError, Resolved, 
 
 use super::ready::Ready;
 use crate::http::Origin;
+use crate::http::proxy::{Environment, ProxyUrl};
 use crate::options::KubeConfigOptions;
 use crate::plan::{Inputs, Plan as Rounds, Round, Step, Variable};
 use crate::{Code, Error};
@@ -18,11 +19,13 @@ const HOME: &str = "HOME";
 /// hundred clusters fit.
 const DOCUMENT_CAP: usize = 1024 * 1024;
 
-/// locate (the environment) → read (the documents) → connect (the server, and the files that the documents name).
+/// locate (the environment) → read (the documents) → connect (the server, its proxy, and the files that the documents name).
 #[derive(Debug)]
 pub(super) struct Plan {
     overrides: Overrides,
     working_folder: Option<PathBuf>,
+    /// What the environment says about proxies; none before the first round, whichever that is.
+    proxies: Option<Environment>,
     stage: Stage,
 }
 
@@ -30,6 +33,8 @@ pub(super) struct Plan {
 enum Stage {
     Locate,
     Read(Listed),
+    /// The document of a guest, which nobody has to read.
+    Given(Box<Document>),
     Connect(Box<Connect>),
 }
 
@@ -47,6 +52,7 @@ struct Connect {
     origin: Origin,
     /// Who gives another ID token when it ends.
     issuer: Option<Endpoint>,
+    proxy: Option<ProxyUrl>,
     resolved: Resolved,
 }
 
@@ -89,7 +95,7 @@ impl Plan {
                 return Err(Error::new(Code::InvalidRequest, text));
             }
         };
-        Ok(Plan { overrides, working_folder: options.working_folder.clone(), stage })
+        Ok(Plan { overrides, working_folder: options.working_folder.clone(), proxies: None, stage })
     }
 
     /// A document that a guest supplies. Errors: it is broken, longer than [`DOCUMENT_CAP`], or names a file or a plugin anywhere.
@@ -114,8 +120,8 @@ impl Plan {
             return Err(Error::new(Code::Unsupported, text));
         }
         let overrides = Overrides { context, ..Overrides::default() };
-        let stage = resolve(&overrides, vec![document], "the kubeconfig document")?;
-        Ok(Plan { overrides, working_folder: None, stage })
+        let stage = Stage::Given(Box::new(document));
+        Ok(Plan { overrides, working_folder: None, proxies: None, stage })
     }
 
     /// The files that `KUBECONFIG` lists, else the one in `HOME`.
@@ -161,31 +167,41 @@ impl Rounds for Plan {
     type Ready = Ready;
 
     fn round(&self) -> Round {
-        match &self.stage {
+        let mut round = match &self.stage {
             Stage::Locate => Round {
                 variables: vec![Variable::Required(KUBECONFIG), Variable::Required(HOME)],
                 ..Round::default()
             },
             Stage::Read(Listed::Search(files)) => Round { files: files.clone(), ..Round::default() },
             Stage::Read(Listed::Explicit(file)) => Round { files: vec![file.clone()], ..Round::default() },
+            Stage::Given(_) => Round::default(),
             Stage::Connect(connect) => Round {
                 files: connect.resolved.files(),
-                net: [&connect.origin.endpoint].into_iter().chain(&connect.issuer).cloned().collect(),
+                net: connect.endpoints(),
                 run: connect.resolved.programs().into_iter().next(),
                 ..Round::default()
             },
+        };
+        if self.proxies.is_none() {
+            round.variables.extend(Environment::variables());
         }
+        round
     }
 
     fn advance(mut self, mut inputs: Inputs) -> Result<Step<Plan, Ready>, Error> {
+        let proxies = self.proxies.get_or_insert_with(|| Environment::of(&inputs)).clone();
         self.stage = match self.stage {
             Stage::Locate => Stage::Read(Listed::Search(self.located(&inputs)?)),
             Stage::Read(listed) => {
                 let (documents, shown) = read(&listed, &mut inputs)?;
-                resolve(&self.overrides, documents, &shown)?
+                resolve(&self.overrides, documents, &proxies, &shown)?
+            }
+            Stage::Given(document) => {
+                resolve(&self.overrides, vec![*document], &proxies, "the kubeconfig document")?
             }
             Stage::Connect(connect) => {
-                return Ready::new(connect.origin, connect.resolved, inputs).map(Step::Ready);
+                let Connect { origin, proxy, resolved, .. } = *connect;
+                return Ready::new(origin, proxy, resolved, inputs).map(Step::Ready);
             }
         };
         Ok(Step::Again(self))
@@ -217,7 +233,20 @@ fn read(listed: &Listed, inputs: &mut Inputs) -> Result<(Vec<Document>, String),
     }
 }
 
-fn resolve(overrides: &Overrides, documents: Vec<Document>, shown: &str) -> Result<Stage, Error> {
+impl Connect {
+    /// All that has to be dialled: what is not granted of it is named at once.
+    fn endpoints(&self) -> Vec<Endpoint> {
+        let proxy = self.proxy.as_ref().map(ProxyUrl::endpoint);
+        [&self.origin.endpoint].into_iter().chain(proxy).chain(&self.issuer).cloned().collect()
+    }
+}
+
+fn resolve(
+    overrides: &Overrides,
+    documents: Vec<Document>,
+    proxies: &Environment,
+    shown: &str,
+) -> Result<Stage, Error> {
     let choice = Choice {
         context: overrides.context.as_deref(),
         cluster: overrides.cluster.as_deref(),
@@ -228,10 +257,21 @@ fn resolve(overrides: &Overrides, documents: Vec<Document>, shown: &str) -> Resu
         ResolveError::Empty => Error::new(Code::NotConfigured, format!("{shown} is empty")),
         error => broken(shown).because(error),
     })?;
-    refuse_unsupported(&resolved)?;
     let origin = Origin::of(&resolved.server).map_err(|error| broken(shown).because(error))?;
     let issuer = issuer(&resolved.auth).map_err(|error| broken(shown).because(error))?;
-    Ok(Stage::Connect(Box::new(Connect { origin, issuer, resolved })))
+    let proxy = match &resolved.proxy_url {
+        // As client-go: NO_PROXY is about the environment's proxies alone.
+        Some(url) => {
+            let cluster = resolved.cluster.as_deref().unwrap_or_default();
+            let proxy = ProxyUrl::parse(url.expose()).map_err(|invalid| {
+                let field = format!("the proxy-url of cluster {cluster:?}");
+                broken(shown).because(Error::new(Code::NotConfigured, field).because(invalid))
+            })?;
+            Some(proxy)
+        }
+        None => proxies.proxy_for(origin.scheme, &origin.endpoint)?,
+    };
+    Ok(Stage::Connect(Box::new(Connect { origin, issuer, proxy, resolved })))
 }
 
 /// Where `auth-provider: oidc` has its ID tokens from, if it can have another one. Whether the one that is known lasts, a plan does not
@@ -245,17 +285,6 @@ fn issuer(auth: &Auth) -> Result<Option<Endpoint>, Error> {
 
 fn broken(what: &str) -> Error {
     Error::new(Code::NotConfigured, format!("{what} cannot be used")).broken()
-}
-
-/// What is understood but cannot be done by this version, by the name of its field.
-fn refuse_unsupported(resolved: &Resolved) -> Result<(), Error> {
-    let cluster = resolved.cluster.as_deref().unwrap_or_default();
-    let what =
-        resolved.proxy_url.is_some().then(|| format!("cluster {cluster:?} is behind a proxy (proxy-url)"));
-    match what {
-        Some(what) => Err(Error::new(Code::Unsupported, format!("{what}, which this version cannot use"))),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

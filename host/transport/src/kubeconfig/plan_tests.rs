@@ -1,7 +1,7 @@
 use super::super::ready::Credential;
 use super::*;
 use crate::http::Trust;
-use crate::plan::tables::{again, failed, files, lines, ready, variables};
+use crate::plan::tables::{PROXIES, again, failed, files, lines, ready, variables};
 
 const CONFIG: &str = r#"
 apiVersion: v1
@@ -36,7 +36,7 @@ fn plan(path: Option<&str>, context: Option<&str>) -> Plan {
 #[test]
 fn three_rounds() {
     let plan = plan(None, None);
-    assert_eq!(lines(&plan.round()), ["env KUBECONFIG", "env HOME"]);
+    assert_eq!(lines(&plan.round()), [&["env KUBECONFIG", "env HOME"][..], &PROXIES].concat());
     let plan = again(plan, variables(&[("HOME", "/home/me")]));
     assert_eq!(lines(&plan.round()), ["file /home/me/.kube/config"]);
     let plan = again(plan, files(&[("/home/me/.kube/config", CONFIG)]));
@@ -124,11 +124,29 @@ fn no_credential_over_plain_http() {
 }
 
 #[test]
-fn what_cannot_be_done_is_named() {
-    let error = failed(plan(Some("/c"), Some("proxied")), files(&[("/c", CONFIG)]));
-    assert_eq!(error.code(), Code::Unsupported);
-    assert!(error.report().starts_with(r#"cluster "proxied" is behind a proxy (proxy-url)"#), "{error:?}");
-    assert!(!error.report().contains("hunter2"));
+fn a_proxy_is_a_need_of_its_own() {
+    for (context, environment, net) in [
+        ("proxied", &[][..], &["net 10.0.0.3:443", "net proxy:80"][..]),
+        // What a kubeconfig says goes before what the environment says, exceptions and all.
+        ("proxied", &[("HTTPS_PROXY", "other:1"), ("NO_PROXY", "*")], &["net 10.0.0.3:443", "net proxy:80"]),
+        ("dev", &[("HTTPS_PROXY", "other:1")], &["net 10.0.0.1:6443", "net other:1"]),
+        ("dev", &[("HTTPS_PROXY", "other:1"), ("NO_PROXY", "10.0.0.1")], &["net 10.0.0.1:6443"]),
+        ("plain", &[("HTTPS_PROXY", "other:1")], &["net 10.0.0.2:80"]),
+        ("plain", &[("HTTP_PROXY", "other:1")], &["net 10.0.0.2:80", "net other:1"]),
+    ] {
+        let plan = plan(Some("/c"), Some(context));
+        assert_eq!(lines(&plan.round()), [&PROXIES[..], &["file /c"]].concat());
+        let inputs = Inputs { files: files(&[("/c", CONFIG)]).files, ..variables(environment) };
+        let plan = again(plan, inputs);
+        assert_eq!(lines(&plan.round()), net, "{context} with {environment:?}");
+        let shown = format!("{plan:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    let bad = CONFIG.replace("u:hunter2@proxy", "u:hunter2@proxy:x");
+    let error = failed(plan(Some("/c"), Some("proxied")), files(&[("/c", &bad)]));
+    let text =
+        "/c cannot be used: the proxy-url of cluster \"proxied\": its port is no number from 1 to 65535";
+    assert_eq!(error.report(), text);
 }
 
 #[test]
@@ -191,7 +209,8 @@ fn a_guests_document_is_inline_only() {
         )
     };
     let plan = Plan::of_document(document("{token: hunter2}").as_bytes(), None).expect("plan");
-    assert_eq!(lines(&plan.round()), ["net 10.0.0.1:443"]);
+    assert_eq!(lines(&plan.round()), PROXIES);
+    assert_eq!(lines(&again(plan, Inputs::default()).round()), ["net 10.0.0.1:443"]);
     for user in [
         "{tokenFile: /etc/shadow}",
         "{token: x, client-key: me.key, client-certificate: me.crt}",
@@ -208,7 +227,8 @@ fn a_guests_document_has_a_cap() {
     let small = "current-context: x\n";
     for (length, code) in [(1 << 20, Code::NotConfigured), ((1 << 20) + 1, Code::TooLarge)] {
         let document = format!("{small}#{}", "x".repeat(length - small.len() - 1));
-        let error = Plan::of_document(document.as_bytes(), None).expect_err("no such context");
+        let plan = Plan::of_document(document.as_bytes(), None);
+        let error = plan.map_or_else(|error| error, |plan| failed(plan, Inputs::default()));
         assert_eq!(error.code(), code, "{error:?}");
     }
 }

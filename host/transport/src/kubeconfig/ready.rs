@@ -7,7 +7,8 @@ use tidegate_kube::kubeconfig::{
     Auth, AuthProvider, ExecConfig, Impersonate, Resolved, Scheme, Source, Verification,
 };
 
-use crate::http::{Identity, Material, Origin, Tls, Trust};
+use crate::http::proxy::ProxyUrl;
+use crate::http::{Compression, Identity, Material, Origin, Tls, Trust};
 use crate::plan::Inputs;
 use crate::{Code, Error};
 
@@ -20,6 +21,9 @@ pub(super) struct Ready {
     pub(super) identity: Option<Pair>,
     pub(super) credential: Credential,
     pub(super) impersonate: Option<Impersonate>,
+    /// None where the server is reached directly.
+    pub(super) proxy: Option<ProxyUrl>,
+    pub(super) compression: Compression,
     pub(super) namespace: Option<String>,
     pub(super) warnings: Vec<String>,
 }
@@ -63,7 +67,12 @@ pub(super) struct Exec {
 
 impl Ready {
     /// Errors: a file that is named and missing.
-    pub(super) fn new(origin: Origin, resolved: Resolved, mut inputs: Inputs) -> Result<Ready, Error> {
+    pub(super) fn new(
+        origin: Origin,
+        proxy: Option<ProxyUrl>,
+        resolved: Resolved,
+        mut inputs: Inputs,
+    ) -> Result<Ready, Error> {
         let secure = origin.scheme == Scheme::Https;
         let tls = if secure { Some(tls(&resolved, &mut inputs)?) } else { None };
         Ok(Ready {
@@ -77,6 +86,8 @@ impl Ready {
             identity: identity(&resolved, &mut inputs)?,
             origin,
             impersonate: resolved.impersonate,
+            proxy,
+            compression: if resolved.disable_compression { Compression::None } else { Compression::Gzip },
             namespace: resolved.namespace,
             warnings: resolved.warnings,
         })

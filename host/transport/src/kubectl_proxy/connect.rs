@@ -6,7 +6,8 @@ use tidegate_kube::kubeconfig::Scheme;
 use super::plan::Plan;
 use crate::credentials::Credentials;
 use crate::drive::drive;
-use crate::http::{Client, Dialer, HttpTransport, Tls, Trust};
+use crate::http::proxy::Route;
+use crate::http::{Client, Compression, Dialer, HttpTransport, Tls, Trust};
 use crate::{Code, Error, Kind, Options, Transport};
 
 /// A transport through a proxy that adds the credential itself. `url` is a guest's choice.
@@ -21,8 +22,9 @@ pub(crate) fn connect(
         Error::new(Code::PermissionDenied, "the approval of KubectlProxy's only round is incomplete")
     })?;
     let tls = Tls { trust: Trust::System, server_name: None };
-    let dialer = Dialer::new(net, Some(&tls).filter(|_| origin.scheme == Scheme::Https))?;
-    let client = Client::new(&origin, dialer, Credentials::none(), &options.user_agent)?;
+    let tls = Some(&tls).filter(|_| origin.scheme == Scheme::Https);
+    let dialer = Dialer::new(net, Route::Direct, tls, &options.user_agent)?;
+    let client = Client::new(&origin, dialer, Credentials::none(), Compression::Gzip, &options.user_agent)?;
     Ok(Arc::new(HttpTransport {
         kind: Kind::KubectlProxy,
         namespace: None,

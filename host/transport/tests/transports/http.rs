@@ -58,6 +58,7 @@ async fn exactly_these_headers_are_sent() {
         headers,
         [
             "POST /k8s/global/api/v1/pods?a=1&name=x%20y%26%0D%0A HTTP/1.1",
+            "accept-encoding: gzip",
             "accept: application/json;as=Table",
             "content-length: 2",
             "content-type: application/json",

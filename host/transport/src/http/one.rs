@@ -1,3 +1,7 @@
+//! HTTP/1.1: connections of one request at a time.
+
+mod received;
+
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -7,8 +11,11 @@ use hyper::body::Incoming as HyperBody;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
+use super::fault::{Broken, Fault, Progress};
 use super::stream::{Io, Meter, Stream};
 use crate::request_body::RequestBody;
+
+pub(super) use received::Received;
 
 /// The largest head of a response, in bytes. API servers send about 500.
 pub(super) const MAX_HEAD: usize = 256 * 1024;
@@ -23,31 +30,12 @@ pub(super) struct Connection {
 
 type Driver = Pin<Box<http1::Connection<TokioIo<Stream>, RequestBody>>>;
 
-/// A request that got no response.
-pub(super) struct Broken {
-    pub(super) error: hyper::Error,
-    pub(super) progress: Progress,
-    /// The request itself, where nothing of it was taken, not even of its body.
-    pub(super) request: Option<http::Request<RequestBody>>,
-}
-
-/// How far a request came before its connection broke.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// Not a byte of it was written: any request can be sent again.
-    Unsent,
-    /// It was written at least in part, and nothing came back: only what changes nothing can be sent again.
-    Unanswered,
-    /// The response had begun.
-    Answered,
-}
-
 impl Connection {
     /// `identity` is that of the client certificate which the server saw.
-    pub(super) async fn open(io: Io, identity: Option<u64>) -> Result<Connection, hyper::Error> {
+    pub(super) async fn open(io: Io, identity: Option<u64>) -> Result<Connection, Fault> {
         let (stream, meter) = Stream::new(io, identity);
-        let (sender, driver) =
-            http1::Builder::new().max_header_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?;
+        let opened = http1::Builder::new().max_header_size(MAX_HEAD).handshake(TokioIo::new(stream)).await;
+        let (sender, driver) = opened.map_err(Fault::One)?;
         Ok(Connection { sender, driver: Some(Box::pin(driver)), meter })
     }
 
@@ -71,14 +59,14 @@ impl Connection {
         .await;
         result.map_err(|mut failed| {
             let (read_now, written_now) = self.meter.now();
-            let request = failed.take_message();
-            let unsent = request.is_some() || written_now == written;
+            let body = failed.take_message().map(http::Request::into_body);
+            let unsent = body.is_some() || written_now == written;
             let progress = match (unsent, read_now == read) {
                 (_, false) => Progress::Answered,
                 (true, true) => Progress::Unsent,
                 (false, true) => Progress::Unanswered,
             };
-            Broken { error: failed.into_error(), progress, request }
+            Broken { fault: Fault::One(failed.into_error()), progress, body }
         })
     }
 

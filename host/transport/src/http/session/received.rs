@@ -1,0 +1,73 @@
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use h2::RecvStream;
+
+use super::Lease;
+use super::upload::Upload;
+use crate::Error;
+
+/// The body of a response over a shared connection.
+///
+/// The server may send so much more as was read, and no more than a window waits here. Dropped before its end, it tells the server
+/// to stop; the connection goes on.
+pub(in crate::http) struct Received {
+    stream: RecvStream,
+    /// A server may answer before it has read everything.
+    upload: Option<Upload>,
+    /// None once the response has ended.
+    lease: Option<Lease>,
+    read: u64,
+}
+
+impl Received {
+    pub(super) fn new(stream: RecvStream, upload: Option<Upload>, lease: Lease) -> Received {
+        let mut received = Received { stream, upload, lease: Some(lease), read: 0 };
+        received.release();
+        received
+    }
+
+    pub(in crate::http) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if let Some(upload) = &mut self.upload
+            && let Poll::Ready(sent) = upload.poll(cx)
+        {
+            self.upload = None;
+            if let Err(error) = sent {
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+        loop {
+            match self.stream.poll_data(cx) {
+                Poll::Ready(Some(Ok(data))) => {
+                    // The connection is over where this fails, and the next piece says so.
+                    let _ = self.stream.flow_control().release_capacity(data.len());
+                    self.release();
+                    if !data.is_empty() {
+                        self.read += data.len() as u64;
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    let lease = self.lease.take();
+                    let error = match &lease {
+                        Some(lease) => lease.session.body_error(error, self.read),
+                        None => return Poll::Ready(None),
+                    };
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Poll::Ready(None) => {
+                    self.lease = None;
+                    return Poll::Ready(None);
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Gives the connection up as soon as nothing more can come.
+    fn release(&mut self) {
+        if self.stream.is_end_stream() && self.upload.is_none() {
+            self.lease = None;
+        }
+    }
+}
