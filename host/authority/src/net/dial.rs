@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use rustix::net::sockopt;
 
 use crate::net::stream::TcpStream;
 
 /// How long one address may stay silent before the next is tried beside it. RFC 8305, section 5, recommends this.
 const NEXT_ATTEMPT: Duration = Duration::from_millis(250);
+
+/// After how much silence, and how often then, the kernel asks; it gives up after its own number of questions, nine on Linux.
+/// client-go's `net.Dialer` has 30 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Dials the addresses in the resolver's order, families taking turns, the next one after a failure or a silence. The first
 /// that answers wins and the others are dropped. Has no deadline: the caller's bounds it.
@@ -40,9 +45,19 @@ async fn attempt(address: SocketAddr) -> Result<TcpStream, (SocketAddr, io::Erro
         let stream = tokio::net::TcpStream::connect(address).await?;
         // Requests are small and a person waits for them: never hold them back for more to come.
         stream.set_nodelay(true)?;
+        keep_alive(&stream)?;
         Ok(TcpStream::new(stream, address))
     };
     connected.await.map_err(|error| (address, error))
+}
+
+/// Has the kernel ask a peer that is silent whether it is still there: a watch may wait for an hour, and a peer that lost its power,
+/// or a firewall that forgot the connection, says nothing.
+fn keep_alive(stream: &tokio::net::TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEP_ALIVE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEP_ALIVE)?;
+    Ok(())
 }
 
 fn taking_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
