@@ -12,7 +12,8 @@ use crate::credentials::{
     Cached, CertificatePair, CredentialKind, CredentialRequest, Credentials, Custom, authorization,
 };
 use crate::drive::drive;
-use crate::http::{Client, Dialer, HttpTransport, Material, Origin, Tls, Trust};
+use crate::http::proxy::Route;
+use crate::http::{Client, Compression, Dialer, HttpTransport, Material, Origin, Tls, Trust};
 use crate::plan::{Inputs, Plan as Rounds, Round, Step};
 use crate::{Code, Error, Kind, Options, Transport, probe};
 
@@ -117,9 +118,9 @@ pub async fn connect_direct(
     let net = approved.net(&endpoint).ok_or_else(|| {
         Error::new(Code::PermissionDenied, "the approval of a direct connection's only round is incomplete")
     })?;
-    let dialer = Dialer::new(net, Some(&tls).filter(|_| secure))?;
+    let dialer = Dialer::new(net, Route::Direct, Some(&tls).filter(|_| secure), &options.user_agent)?;
     credentials.prepare().await?;
-    let mut client = Client::new(&origin, dialer, credentials, &options.user_agent)?;
+    let mut client = Client::new(&origin, dialer, credentials, Compression::Gzip, &options.user_agent)?;
     if let Some(whom) = &direct.impersonate {
         client = client.impersonating(whom)?;
     }

@@ -14,7 +14,8 @@ use tidegate_kube::{Secret, jwt};
 
 use super::cached::{Fetch, Fetched};
 use super::{CredentialKind, CredentialReport, Credentials, Presented, bearer};
-use crate::http::{Client, Dialer, Origin, Tls};
+use crate::http::proxy::Route;
+use crate::http::{Client, Compression, Dialer, Origin, Tls};
 use crate::request_body::RequestBody;
 use crate::{Code, Error, Options};
 
@@ -140,8 +141,8 @@ impl Oidc {
         });
         let presented = Presented { header: header.transpose()?, ..Presented::default() };
         let credentials = Credentials::Fixed { presented, reports: Vec::new() };
-        let dialer = Dialer::new(net, Some(&self.tls))?;
-        let client = Client::new(&origin, dialer, credentials, &self.options.user_agent)?;
+        let dialer = Dialer::new(net, Route::Direct, Some(&self.tls), &self.options.user_agent)?;
+        let client = Client::new(&origin, dialer, credentials, Compression::Gzip, &self.options.user_agent)?;
         request.deadline = self.options.plugins.deadline;
         let checked = request
             .check(StreamedBody::Absent)

@@ -133,6 +133,9 @@ impl Pool {
         if state.speaks != Speaks::OneOnly {
             state.speaks = speaks;
         }
+        if state.speaks == Speaks::OneOnly {
+            state.shared.clear();
+        }
     }
 
     /// Waits until nobody else dials for all.
