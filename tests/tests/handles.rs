@@ -17,11 +17,24 @@ fn server() -> Peer {
     })
 }
 
-/// What the guest opened, step by step: each time it says so, `open` is looked at, and then it goes on.
-fn steps(mut live: Live, expected: &[(&str, usize)], open: impl Fn(&Live) -> usize) {
+/// What the guest `handles close` opened, step by step: each time it says so, `open` is looked at, and then it goes on. An idle client keeps
+/// `idle` of it.
+fn steps(mut live: Live, idle: usize, open: impl Fn(&Live) -> usize) {
+    let expected = [
+        ("a client", idle),
+        ("nothing", 0),
+        ("a stream whose client is gone", 1),
+        ("nothing", 0),
+        ("a request whose client is gone", 1),
+        ("nothing", 0),
+        ("a response that nobody reads", 1),
+        ("nothing", 0),
+        ("nothing", 0),
+        ("what the end of the run closes", 1),
+    ];
     for (step, count) in expected {
-        assert_eq!(live.line(), *step);
-        eventually(&format!("{count} open after {step:?}"), || open(&live) == *count);
+        assert_eq!(live.line(), step);
+        eventually(&format!("{count} open after {step:?}"), || open(&live) == count);
         live.write("\n");
     }
     let (status, _, stderr) = live.ended_within(Duration::from_secs(10));
@@ -33,20 +46,8 @@ fn connections_are_closed_with_what_opened_them() {
     let peer = server();
     let run = Run::guest("handles").flag(format!("--allow-net={}", peer.address()));
     let live = run.argument("close").argument(peer.url()).live_with(Stdio::piped());
-    let expected = [
-        // Kept for the next request.
-        ("a client", 1),
-        ("nothing", 0),
-        ("a stream whose client is gone", 1),
-        ("nothing", 0),
-        ("a request whose client is gone", 1),
-        ("nothing", 0),
-        ("a response that nobody reads", 1),
-        ("nothing", 0),
-        ("nothing", 0),
-        ("what the end of the run closes", 1),
-    ];
-    steps(live, &expected, |_| peer.open());
+    // One is kept for the next request.
+    steps(live, 1, |_| peer.open());
     eventually("the end of the run closes the last", || peer.open() == 0);
 }
 
@@ -56,21 +57,8 @@ fn processes_are_ended_with_what_started_them() {
     let run = Run::guest("handles").flag_path("--kubectl", &kubectl()).flag_path("--allow-run", &kubectl());
     let run = run.variable("KUBECONFIG", peer.kubeconfig());
     let live = run.arguments(&["close", "raw"]).live_with(Stdio::piped());
-    let expected = [
-        // Its question is answered, and nothing is kept.
-        ("a client", 0),
-        ("nothing", 0),
-        ("a stream whose client is gone", 1),
-        ("nothing", 0),
-        ("a request whose client is gone", 1),
-        ("nothing", 0),
-        ("a response that nobody reads", 1),
-        ("nothing", 0),
-        ("nothing", 0),
-        ("what the end of the run closes", 1),
-    ];
-    let alive = |live: &Live| live.descendants().into_iter().filter(|id| is_alive(*id)).count();
-    steps(live, &expected, alive);
+    // Its question is answered, and nothing is kept.
+    steps(live, 0, |live| live.descendants().into_iter().filter(|id| is_alive(*id)).count());
     eventually("the end of the run closes the last", || peer.open() == 0);
 }
 

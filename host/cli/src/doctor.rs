@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tidegate::transport::{Finding, Reason};
 
 use crate::COULD_NOT_START;
-use crate::flags::{Connections, DoctorFlags};
+use crate::flags::{AccessFlags, Connections};
 use crate::observer::ToStderr;
 use crate::report::{self, Style};
 
 /// Exit code: 0 where at least one transport works, else 1.
-pub(crate) fn run(flags: &DoctorFlags) -> ExitCode {
+pub(crate) fn run(flags: &AccessFlags) -> ExitCode {
     let (grants, _) = match flags.config.grants(&flags.grants, Connections::Unused) {
         Ok(grants) => grants,
         Err(unusable) => return unusable.told(),

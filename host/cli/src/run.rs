@@ -27,11 +27,11 @@ pub(crate) fn run(flags: RunFlags) -> ExitCode {
 }
 
 async fn guest(flags: RunFlags) -> ExitCode {
-    let (grants, configuration) = match flags.config.grants(&flags.grants, Connections::Used) {
+    let (grants, configuration) = match flags.access.config.grants(&flags.access.grants, Connections::Used) {
         Ok(grants) => grants,
         Err(unusable) => return unusable.told(),
     };
-    let engine = match engine(&flags.cache, &flags.output) {
+    let engine = match engine(&flags.cache, &flags.access.output) {
         Ok(engine) => engine,
         Err(error) => return could_not_start(&error, None),
     };
@@ -44,15 +44,15 @@ async fn guest(flags: RunFlags) -> ExitCode {
             Ok(script) => script,
             Err(error) => return could_not_start(&error, error.cure()),
         };
-        let observer = Arc::new(ToStderr::new(&flags.output));
-        let options = flags.connect.options(&user_agent(&script), &grants, observer);
+        let observer = Arc::new(ToStderr::new(&flags.access.output));
+        let options = flags.access.connect.options(&user_agent(&script), &grants, observer);
         let mut run = script.run().grants(grants.clone()).options(options.clone()).arguments(flags.arguments);
         if let Some(configuration) = &configuration {
             warn_of_typos(&options, &grants, configuration);
             run = run.connections(Registry::of(configuration, options));
         }
         match run.start().await {
-            Ok(outcome) => ended_with(outcome.ending, &flags.output),
+            Ok(outcome) => ended_with(outcome.ending, &flags.access.output),
             Err(error) => could_not_start(&error, error.cure()),
         }
     };

@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Run(RunFlags),
     /// Show whether each transport would work with these grants, and what is missing.
     #[command(after_help = DOCTOR_EXAMPLES)]
-    Doctor(DoctorFlags),
+    Doctor(AccessFlags),
     /// Show and test the connections that are configured.
     #[command(after_help = CONNECTIONS_EXAMPLES)]
     Connections(ConnectionsFlags),
@@ -102,8 +102,9 @@ Connections come from tidegate.yaml in the user's configuration folder, never fr
 working folder, and from K8S_CLUSTER_CONF_{SA,PATH,CONTEXT}_<name>. A script uses those that
 `tidegate run --allow-connection=NAME` names.";
 
+/// What may be done, for which clusters, and what is told of it.
 #[derive(Args, Debug)]
-pub(crate) struct RunFlags {
+pub(crate) struct AccessFlags {
     #[command(flatten)]
     pub(crate) grants: GrantFlags,
     #[command(flatten)]
@@ -112,6 +113,12 @@ pub(crate) struct RunFlags {
     pub(crate) connect: ConnectFlags,
     #[command(flatten)]
     pub(crate) output: OutputFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunFlags {
+    #[command(flatten)]
+    pub(crate) access: AccessFlags,
     #[command(flatten)]
     pub(crate) cache: CacheFlags,
     /// The script, a WebAssembly component.
@@ -120,18 +127,6 @@ pub(crate) struct RunFlags {
     /// Arguments for the script.
     #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) arguments: Vec<String>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct DoctorFlags {
-    #[command(flatten)]
-    pub(crate) grants: GrantFlags,
-    #[command(flatten)]
-    pub(crate) config: ConfigFlags,
-    #[command(flatten)]
-    pub(crate) connect: ConnectFlags,
-    #[command(flatten)]
-    pub(crate) output: OutputFlags,
 }
 
 #[derive(Args, Debug)]

@@ -2,20 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::{Heading, Printer, age, list, number, or_none, pairs, text};
+use super::{Heading, OfTemplate, Printer, age, list, number, or_none, pairs, shown, text, wide};
 
 pub(super) const NODES: Printer = Printer {
     headings: &[
-        Heading("Status", "string", 0),
-        Heading("Roles", "string", 0),
-        Heading("Age", "string", 0),
-        Heading("Version", "string", 0),
-        Heading("Internal-IP", "string", 1),
-        Heading("External-IP", "string", 1),
-        Heading("OS-Image", "string", 1),
-        Heading("Kernel-Version", "string", 1),
-        Heading("Container-Runtime", "string", 1),
+        shown("Status"),
+        shown("Roles"),
+        shown("Age"),
+        shown("Version"),
+        wide("Internal-IP"),
+        wide("External-IP"),
+        wide("OS-Image"),
+        wide("Kernel-Version"),
+        wide("Container-Runtime"),
     ],
+    of_template: OfTemplate::Nothing,
     row: |node, now| {
         let status = &node["status"];
         let ready = list(&status["conditions"]).iter().find(|condition| condition["type"] == "Ready");
@@ -51,13 +52,14 @@ pub(super) const NODES: Printer = Printer {
 
 pub(super) const SERVICES: Printer = Printer {
     headings: &[
-        Heading("Type", "string", 0),
-        Heading("Cluster-IP", "string", 0),
-        Heading("External-IP", "string", 0),
-        Heading("Port(s)", "string", 0),
-        Heading("Age", "string", 0),
-        Heading("Selector", "string", 1),
+        shown("Type"),
+        shown("Cluster-IP"),
+        shown("External-IP"),
+        shown("Port(s)"),
+        shown("Age"),
+        wide("Selector"),
     ],
+    of_template: OfTemplate::Nothing,
     row: |service, now| {
         let spec = &service["spec"];
         let external = match spec["type"].as_str() {
@@ -85,12 +87,14 @@ pub(super) const SERVICES: Printer = Printer {
 };
 
 pub(super) const NAMESPACES: Printer = Printer {
-    headings: &[Heading("Status", "string", 0), Heading("Age", "string", 0)],
+    headings: &[shown("Status"), shown("Age")],
+    of_template: OfTemplate::Nothing,
     row: |object, now| vec![text(&object["status"]["phase"]), age::of(object, now)],
 };
 
 pub(super) const CONFIG_MAPS: Printer = Printer {
-    headings: &[Heading("Data", "string", 0), Heading("Age", "string", 0)],
+    headings: &[shown("Data"), shown("Age")],
+    of_template: OfTemplate::Nothing,
     row: |object, now| {
         let count = |member: &str| object[member].as_object().map_or(0, serde_json::Map::len);
         vec![json!(count("data") + count("binaryData")), age::of(object, now)]
@@ -98,7 +102,8 @@ pub(super) const CONFIG_MAPS: Printer = Printer {
 };
 
 pub(super) const SECRETS: Printer = Printer {
-    headings: &[Heading("Type", "string", 0), Heading("Data", "string", 0), Heading("Age", "string", 0)],
+    headings: &[shown("Type"), shown("Data"), shown("Age")],
+    of_template: OfTemplate::Nothing,
     row: |object, now| {
         let count = object["data"].as_object().map_or(0, serde_json::Map::len);
         vec![text(&object["type"]), json!(count), age::of(object, now)]
@@ -106,23 +111,25 @@ pub(super) const SECRETS: Printer = Printer {
 };
 
 pub(super) const SERVICE_ACCOUNTS: Printer = Printer {
-    headings: &[Heading("Secrets", "string", 0), Heading("Age", "string", 0)],
+    headings: &[shown("Secrets"), shown("Age")],
+    of_template: OfTemplate::Nothing,
     row: |object, now| vec![json!(list(&object["secrets"]).len()), age::of(object, now)],
 };
 
 pub(super) const EVENTS: Printer = Printer {
     headings: &[
-        Heading("Last Seen", "string", 0),
-        Heading("Type", "string", 0),
-        Heading("Reason", "string", 0),
-        Heading("Object", "string", 0),
-        Heading("Subobject", "string", 1),
-        Heading("Source", "string", 1),
-        Heading("Message", "string", 0),
-        Heading("First Seen", "string", 1),
-        Heading("Count", "string", 1),
-        Heading("Name", "string", 1),
+        shown("Last Seen"),
+        shown("Type"),
+        shown("Reason"),
+        shown("Object"),
+        wide("Subobject"),
+        wide("Source"),
+        shown("Message"),
+        wide("First Seen"),
+        wide("Count"),
+        wide("Name"),
     ],
+    of_template: OfTemplate::Nothing,
     row: |event, now| {
         let first = &event["firstTimestamp"];
         let first = if first.is_null() { &event["eventTime"] } else { first };
@@ -146,7 +153,8 @@ pub(super) const EVENTS: Printer = Printer {
 };
 
 pub(super) const ENDPOINTS: Printer = Printer {
-    headings: &[Heading("Endpoints", "string", 0), Heading("Age", "string", 0)],
+    headings: &[shown("Endpoints"), shown("Age")],
+    of_template: OfTemplate::Nothing,
     row: |object, now| {
         let mut all = Vec::new();
         for subset in list(&object["subsets"]) {
@@ -167,7 +175,8 @@ pub(super) const ENDPOINTS: Printer = Printer {
 };
 
 pub(super) const LEASES: Printer = Printer {
-    headings: &[Heading("Holder", "string", 0), Heading("Age", "string", 0)],
+    headings: &[shown("Holder"), shown("Age")],
+    of_template: OfTemplate::Nothing,
     row: |object, now| {
         vec![json!(object["spec"]["holderIdentity"].as_str().unwrap_or_default()), age::of(object, now)]
     },
@@ -175,18 +184,20 @@ pub(super) const LEASES: Printer = Printer {
 
 pub(super) const DEFINITIONS: Printer = Printer {
     headings: &[Heading("Created At", "date", 0)],
+    of_template: OfTemplate::Nothing,
     row: |object, _| vec![object["metadata"]["creationTimestamp"].clone()],
 };
 
 pub(super) const CLAIMS: Printer = Printer {
     headings: &[
-        Heading("Status", "string", 0),
-        Heading("Volume", "string", 0),
-        Heading("Capacity", "string", 0),
-        Heading("Access Modes", "string", 0),
-        Heading("StorageClass", "string", 0),
-        Heading("Age", "string", 0),
+        shown("Status"),
+        shown("Volume"),
+        shown("Capacity"),
+        shown("Access Modes"),
+        shown("StorageClass"),
+        shown("Age"),
     ],
+    of_template: OfTemplate::Nothing,
     row: |object, now| {
         let (spec, status) = (&object["spec"], &object["status"]);
         let plain = |value: &Value| json!(value.as_str().unwrap_or_default());

@@ -23,14 +23,65 @@ pub(crate) struct Cells {
 #[derive(Clone, Copy)]
 struct Heading(&'static str, &'static str, u8);
 
+/// Text that is always shown.
+const fn shown(name: &'static str) -> Heading {
+    Heading(name, "string", 0)
+}
+
+/// A number that is always shown.
+const fn count(name: &'static str) -> Heading {
+    Heading(name, "integer", 0)
+}
+
+/// Text that only `-o wide` shows.
+const fn wide(name: &'static str) -> Heading {
+    Heading(name, "string", 1)
+}
+
 /// How one built-in kind is printed; the name comes first and is not in here.
 struct Printer {
     headings: &'static [Heading],
+    /// Whose columns come last.
+    of_template: OfTemplate,
     row: fn(&Value, i64) -> Vec<Value>,
 }
 
-const PLAIN: Printer =
-    Printer { headings: &[Heading("Age", "string", 0)], row: |object, now| vec![age::of(object, now)] };
+/// What `-o wide` tells of the pods that an object makes.
+#[derive(Clone, Copy)]
+enum OfTemplate {
+    Nothing,
+    Containers,
+    ContainersAndSelector,
+}
+
+impl OfTemplate {
+    fn headings(self) -> &'static [Heading] {
+        const CONTAINERS: &[Heading] = &[wide("Containers"), wide("Images")];
+        const ALL: &[Heading] = &[wide("Containers"), wide("Images"), wide("Selector")];
+        match self {
+            OfTemplate::Nothing => &[],
+            OfTemplate::Containers => CONTAINERS,
+            OfTemplate::ContainersAndSelector => ALL,
+        }
+    }
+
+    fn cells(self, object: &Value) -> Vec<Value> {
+        match self {
+            OfTemplate::Nothing => Vec::new(),
+            OfTemplate::Containers => workloads::containers(object).into(),
+            OfTemplate::ContainersAndSelector => {
+                let [names, images] = workloads::containers(object);
+                vec![names, images, json!(workloads::selector(object))]
+            }
+        }
+    }
+}
+
+const PLAIN: Printer = Printer {
+    headings: &[shown("Age")],
+    of_template: OfTemplate::Nothing,
+    row: |object, now| vec![age::of(object, now)],
+};
 
 /// `columnDefinitions`.
 pub(crate) fn columns(resource: &Resource, version: &Version) -> Value {
@@ -41,7 +92,8 @@ pub(crate) fn columns(resource: &Resource, version: &Version) -> Value {
     let rest = match resource.origin {
         Origin::Custom => custom::columns(version),
         Origin::BuiltIn => {
-            let headings = printer(resource).headings.iter();
+            let printer = printer(resource);
+            let headings = printer.headings.iter().chain(printer.of_template.headings());
             let column = |&Heading(name, kind, priority): &Heading| json!({"name": name, "type": kind, "format": "", "description": "", "priority": priority});
             headings.map(column).collect()
         }
@@ -57,7 +109,12 @@ pub(crate) fn columns(resource: &Resource, version: &Version) -> Value {
 pub(crate) fn cells(resource: &Resource, version: &Version, object: &Value, now: i64) -> Cells {
     let mut cells = match resource.origin {
         Origin::Custom => custom::row(version, object, now),
-        Origin::BuiltIn => (printer(resource).row)(object, now),
+        Origin::BuiltIn => {
+            let printer = printer(resource);
+            let mut cells = (printer.row)(object, now);
+            cells.extend(printer.of_template.cells(object));
+            cells
+        }
     };
     if resource.qualified() != "events" {
         cells.insert(0, object["metadata"]["name"].clone());

@@ -2,19 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::{Heading, Printer, age, list, number, or_none, pairs, text};
+use super::{OfTemplate, Printer, age, count, list, number, or_none, pairs, shown, text, wide};
 
 pub(super) const PODS: Printer = Printer {
     headings: &[
-        Heading("Ready", "string", 0),
-        Heading("Status", "string", 0),
-        Heading("Restarts", "string", 0),
-        Heading("Age", "string", 0),
-        Heading("IP", "string", 1),
-        Heading("Node", "string", 1),
-        Heading("Nominated Node", "string", 1),
-        Heading("Readiness Gates", "string", 1),
+        shown("Ready"),
+        shown("Status"),
+        shown("Restarts"),
+        shown("Age"),
+        wide("IP"),
+        wide("Node"),
+        wide("Nominated Node"),
+        wide("Readiness Gates"),
     ],
+    of_template: OfTemplate::Nothing,
     row: |pod, now| {
         let status = &pod["status"];
         let statuses = list(&status["containerStatuses"]);
@@ -35,79 +36,49 @@ pub(super) const PODS: Printer = Printer {
 };
 
 pub(super) const DEPLOYMENTS: Printer = Printer {
-    headings: &[
-        Heading("Ready", "string", 0),
-        Heading("Up-to-date", "string", 0),
-        Heading("Available", "string", 0),
-        Heading("Age", "string", 0),
-        Heading("Containers", "string", 1),
-        Heading("Images", "string", 1),
-        Heading("Selector", "string", 1),
-    ],
+    headings: &[shown("Ready"), shown("Up-to-date"), shown("Available"), shown("Age")],
+    of_template: OfTemplate::ContainersAndSelector,
     row: |object, now| {
         let status = &object["status"];
-        let mut row = vec![
+        vec![
             ready_of(object),
             number(&status["updatedReplicas"]),
             number(&status["availableReplicas"]),
             age::of(object, now),
-        ];
-        row.extend(containers(object));
-        row.push(json!(selector(object)));
-        row
+        ]
     },
 };
 
 pub(super) const REPLICA_SETS: Printer = Printer {
-    headings: &[
-        Heading("Desired", "integer", 0),
-        Heading("Current", "integer", 0),
-        Heading("Ready", "integer", 0),
-        Heading("Age", "string", 0),
-        Heading("Containers", "string", 1),
-        Heading("Images", "string", 1),
-        Heading("Selector", "string", 1),
-    ],
+    headings: &[count("Desired"), count("Current"), count("Ready"), shown("Age")],
+    of_template: OfTemplate::ContainersAndSelector,
     row: |object, now| {
-        let mut row = vec![
+        vec![
             number(&object["spec"]["replicas"]),
             number(&object["status"]["replicas"]),
             number(&object["status"]["readyReplicas"]),
             age::of(object, now),
-        ];
-        row.extend(containers(object));
-        row.push(json!(selector(object)));
-        row
+        ]
     },
 };
 
 pub(super) const STATEFUL_SETS: Printer = Printer {
-    headings: &[
-        Heading("Ready", "string", 0),
-        Heading("Age", "string", 0),
-        Heading("Containers", "string", 1),
-        Heading("Images", "string", 1),
-    ],
-    row: |object, now| {
-        let mut row = vec![ready_of(object), age::of(object, now)];
-        row.extend(containers(object));
-        row
-    },
+    headings: &[shown("Ready"), shown("Age")],
+    of_template: OfTemplate::Containers,
+    row: |object, now| vec![ready_of(object), age::of(object, now)],
 };
 
 pub(super) const DAEMON_SETS: Printer = Printer {
     headings: &[
-        Heading("Desired", "integer", 0),
-        Heading("Current", "integer", 0),
-        Heading("Ready", "integer", 0),
-        Heading("Up-to-date", "integer", 0),
-        Heading("Available", "integer", 0),
-        Heading("Node Selector", "string", 0),
-        Heading("Age", "string", 0),
-        Heading("Containers", "string", 1),
-        Heading("Images", "string", 1),
-        Heading("Selector", "string", 1),
+        count("Desired"),
+        count("Current"),
+        count("Ready"),
+        count("Up-to-date"),
+        count("Available"),
+        shown("Node Selector"),
+        shown("Age"),
     ],
+    of_template: OfTemplate::ContainersAndSelector,
     row: |object, now| {
         let status = &object["status"];
         let mut row: Vec<Value> = [
@@ -121,22 +92,13 @@ pub(super) const DAEMON_SETS: Printer = Printer {
         .into();
         row.push(json!(pairs(&object["spec"]["template"]["spec"]["nodeSelector"])));
         row.push(age::of(object, now));
-        row.extend(containers(object));
-        row.push(json!(selector(object)));
         row
     },
 };
 
 pub(super) const JOBS: Printer = Printer {
-    headings: &[
-        Heading("Status", "string", 0),
-        Heading("Completions", "string", 0),
-        Heading("Duration", "string", 0),
-        Heading("Age", "string", 0),
-        Heading("Containers", "string", 1),
-        Heading("Images", "string", 1),
-        Heading("Selector", "string", 1),
-    ],
+    headings: &[shown("Status"), shown("Completions"), shown("Duration"), shown("Age")],
+    of_template: OfTemplate::ContainersAndSelector,
     row: |job, now| {
         let status = &job["status"];
         let has = |kind: &str| {
@@ -155,23 +117,20 @@ pub(super) const JOBS: Printer = Printer {
             format!("{}/{}", number(&status["succeeded"]), job["spec"]["completions"].as_i64().unwrap_or(1));
         let end = age::seconds(&status["completionTime"]).unwrap_or(now);
         let duration = age::seconds(&status["startTime"]).map(|start| super::human_duration(end - start));
-        let mut row =
-            vec![json!(phase), json!(completions), json!(duration.unwrap_or_default()), age::of(job, now)];
-        row.extend(containers(job));
-        row.push(json!(selector(job)));
-        row
+        vec![json!(phase), json!(completions), json!(duration.unwrap_or_default()), age::of(job, now)]
     },
 };
 
 pub(super) const CRON_JOBS: Printer = Printer {
     headings: &[
-        Heading("Schedule", "string", 0),
-        Heading("Timezone", "string", 0),
-        Heading("Suspend", "string", 0),
-        Heading("Active", "integer", 0),
-        Heading("Last Schedule", "string", 0),
-        Heading("Age", "string", 0),
+        shown("Schedule"),
+        shown("Timezone"),
+        shown("Suspend"),
+        count("Active"),
+        shown("Last Schedule"),
+        shown("Age"),
     ],
+    of_template: OfTemplate::Nothing,
     row: |object, now| {
         let (spec, status) = (&object["spec"], &object["status"]);
         let last = &status["lastScheduleTime"];
@@ -229,7 +188,7 @@ fn ready_of(object: &Value) -> Value {
     json!(format!("{ready}/{}", object["spec"]["replicas"].as_i64().unwrap_or(1)))
 }
 
-fn containers(object: &Value) -> [Value; 2] {
+pub(super) fn containers(object: &Value) -> [Value; 2] {
     let containers = list(&object["spec"]["template"]["spec"]["containers"]);
     ["name", "image"].map(|member| {
         let texts: Vec<&str> = containers.iter().filter_map(|container| container[member].as_str()).collect();
@@ -237,7 +196,7 @@ fn containers(object: &Value) -> [Value; 2] {
     })
 }
 
-fn selector(object: &Value) -> String {
+pub(super) fn selector(object: &Value) -> String {
     let selector = &object["spec"]["selector"];
     if selector["matchExpressions"].is_null() {
         return pairs(selector.get("matchLabels").unwrap_or(selector));
