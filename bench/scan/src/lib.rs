@@ -10,4 +10,4 @@ mod tally;
 
 pub use items::{Items, NotAList};
 pub use object::{Event, Identity, event, identity};
-pub use tally::{NoTally, Tally};
+pub use tally::{NoTally, Tally, ended};

@@ -1,6 +1,8 @@
 //! What a client found, so that clients that found different things are not compared.
 
+use std::error::Error;
 use std::fmt;
+use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -34,6 +36,20 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "found {} {} {:.9}", self.count, self.weight, self.elapsed.as_secs_f64())
+    }
+}
+
+/// How a client's program ends: with the line that its driver reads, or with an error and a bad exit code.
+pub fn ended(outcome: Result<Tally, Box<dyn Error>>) -> ExitCode {
+    match outcome {
+        Ok(tally) => {
+            println!("{tally}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -14,16 +14,7 @@ use connection::Server;
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(tally) => {
-            println!("{tally}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    bench_scan::ended(run())
 }
 
 fn run() -> Outcome<bench_scan::Tally> {

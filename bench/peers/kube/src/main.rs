@@ -17,16 +17,7 @@ use kube::{Client, Config};
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(tally) => {
-            println!("{tally}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    bench_scan::ended(run())
 }
 
 fn run() -> Outcome<Tally> {
