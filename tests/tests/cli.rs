@@ -163,6 +163,8 @@ fn inspect_shows_imports_and_hints_and_runs_nothing() {
     let outcome = outcome.expect_code(0);
     for part in [
         "probe-wasi: a component of ",
+        "language: Rust",
+        "rustc 1.",
         "world: fits tidegate:host/script",
         "  wasi:sockets/tcp@0.2.",
         "  wasi:cli/run@0.2.",

@@ -120,7 +120,7 @@ impl Authority {
         let grants = grants.canonicalised(&|path| canonicalise(path)).located(&|program| {
             environment.find_program(program).and_then(|path| canonical_or(program, path))
         });
-        let aliases = Aliases::of_system();
+        let aliases = Aliases::default();
         let inner = Inner { grants, environment, resolver, aliases, guests_folders: Vec::new() };
         Authority { inner: Arc::new(inner) }
     }
@@ -137,12 +137,20 @@ impl Inner {
     /// As [`Grants::judge`], with the system's own links (`/var/run` → `/run`) seen through in a need's path too.
     pub(crate) fn judge(&self, need: &Need) -> Verdict {
         let verdict = self.grants.judge(need);
-        let alias = match (need, &verdict) {
-            (_, Verdict::Denied { .. }) => None,
-            (Need::Read(path), _) => self.aliases.resolve(path).map(Need::Read),
-            (Need::Write(path), _) => self.aliases.resolve(path).map(Need::Write),
-            _ => None,
+        let (kind, path) = match need {
+            Need::Read(path) => (Kind::Read, path),
+            Need::Write(path) => (Kind::Write, path),
+            _ => return verdict,
         };
+        // Another name of the path counts only where there are roots that could cover it and change the verdict.
+        let (allow, deny) = self.grants.path_roots(kind);
+        let settled = match &verdict {
+            Verdict::Denied { .. } => true,
+            Verdict::Granted => deny.is_empty(),
+            _ => deny.is_empty() && allow.is_empty(),
+        };
+        let alias = if settled { None } else { self.aliases.resolve(path) };
+        let alias = alias.map(|path| if kind == Kind::Read { Need::Read(path) } else { Need::Write(path) });
         let Some(alias) = alias else { return verdict };
         match (verdict, self.grants.judge(&alias)) {
             (_, denied @ Verdict::Denied { .. }) => denied,

@@ -27,7 +27,10 @@ mod process;
 pub use authority::{Authority, Clock};
 pub use environment::EnvGrant;
 pub use file::{ReadError, ReadFailure, ReadGrant, Stamp};
-pub use host::{CacheError, CacheFolder, ComponentError, ConfigError, HostAuthority, ListenError, Listener};
+pub use host::{
+    CacheEntry, CacheError, CacheFolder, ComponentError, ComponentFile, ConfigError, HostAuthority,
+    ListenError, Listener, Sealed,
+};
 pub use needs::{Approved, Needs};
 pub use net::{ConnectError, ConnectFailure, GuestNet, NetGrant, TcpStream};
 pub use process::{Child, Command, Exit, RunError, RunGrant, Stdio};

@@ -1,9 +1,11 @@
 //! What tidegate does for itself.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::{Duration, SystemTime};
 
-use tidegate_authority::{CacheError, HostAuthority, ListenError};
+use tidegate_authority::{CacheError, CacheFolder, HostAuthority, ListenError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn mode(path: &std::path::Path) -> u32 {
@@ -16,15 +18,106 @@ fn a_cache_is_made_private_and_gives_back_what_it_got() {
     let path = folder.path().join("deep/tidegate");
     let cache = HostAuthority::from_ambient().cache(&path).unwrap();
     assert_eq!((cache.path(), mode(&path)), (path.as_path(), 0o700));
-    assert_eq!(cache.read("entry").unwrap(), None);
+    assert!(cache.entry("entry").unwrap().is_none());
     cache.write("entry", b"one").unwrap();
     cache.write("entry", b"two").unwrap();
-    assert_eq!(cache.read("entry").unwrap().unwrap(), b"two");
+    assert_eq!(content(&cache, "entry"), b"two");
     assert_eq!(mode(&path.join("entry")), 0o600);
     assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "no temporary file is left");
     cache.remove("entry").unwrap();
     cache.remove("entry").unwrap();
-    assert_eq!(cache.read("entry").unwrap(), None);
+    assert!(cache.entry("entry").unwrap().is_none());
+}
+
+fn content(cache: &CacheFolder, name: &str) -> Vec<u8> {
+    cache.entry(name).unwrap().unwrap().seal(&mut |_| ()).unwrap().bytes().unwrap()
+}
+
+#[test]
+fn what_was_read_can_be_changed_by_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = HostAuthority::from_ambient().cache(folder.path()).unwrap();
+    let long: Vec<u8> = (0..300_000_u32).map(|index| index as u8).collect();
+    cache.write("entry", &[b"head", &long[..]].concat()).unwrap();
+    let mut entry = cache.entry("entry").unwrap().unwrap();
+    assert_eq!(entry.head(4).unwrap(), b"head");
+    let mut seen = Vec::new();
+    let sealed = entry.seal(&mut |piece| seen.extend_from_slice(piece)).unwrap();
+    fs::write(folder.path().join("entry"), "changed").unwrap();
+    assert!(seen == long && sealed.bytes().unwrap() == long);
+    assert_eq!(fs::read(sealed.path()).unwrap().len(), long.len());
+    let changed =
+        fs::OpenOptions::new().write(true).open(sealed.path()).and_then(|mut file| file.write(b"x"));
+    assert_eq!(changed.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
+    assert!(fs::OpenOptions::new().write(true).truncate(true).open(sealed.path()).is_err());
+
+    let short = cache.entry("entry").unwrap().unwrap().head(100).unwrap();
+    assert_eq!(short, b"changed");
+}
+
+#[test]
+fn a_cache_is_kept_within_its_bound_by_what_was_used_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = HostAuthority::from_ambient().cache(folder.path()).unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let hours_ago = |name: &str, hours: u64| {
+        let time = SystemTime::now() - Duration::from_hours(hours);
+        fs::File::options().write(true).open(path(name)).unwrap().set_modified(time).unwrap();
+    };
+    for (name, hours) in [("oldest", 400), ("old", 300), ("used", 200), ("new", 0)] {
+        cache.write(name, &[0; 100]).unwrap();
+        hours_ago(name, hours);
+    }
+    for (name, hours) in [(".1-0.tmp", 2), (".2-0.tmp", 0), (".other", 500)] {
+        fs::write(path(name), [0; 100]).unwrap();
+        hours_ago(name, hours);
+    }
+    fs::create_dir(path("folder")).unwrap();
+    symlink(path("old"), path("link")).unwrap();
+    assert_eq!(content(&cache, "used").len(), 100);
+
+    // 100 of `new`, 100 of `used`, 100 of the file that is being written.
+    cache.keep_within(300, "new").unwrap();
+    assert_eq!(names(folder.path()), [".2-0.tmp", ".other", "folder", "link", "new", "used"]);
+    cache.keep_within(0, "new").unwrap();
+    assert_eq!(names(folder.path()), [".2-0.tmp", ".other", "folder", "link", "new"]);
+    // Another user's file can only be made by root; it is not ours to count or remove.
+    if rustix::process::geteuid().is_root() {
+        cache.write("theirs", &[0; 100]).unwrap();
+        hours_ago("theirs", 500);
+        std::os::unix::fs::chown(path("theirs"), Some(12345), None).unwrap();
+        cache.keep_within(100, "new").unwrap();
+        assert!(path("theirs").is_file());
+    }
+}
+
+#[test]
+fn two_processes_may_bound_one_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || HostAuthority::from_ambient().cache(folder.path()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            scope.spawn(move || {
+                let cache = open();
+                for round in 0..50 {
+                    let name = format!("{thread}-{round}");
+                    cache.write(&name, &[0; 100]).unwrap();
+                    cache.keep_within(500, &name).unwrap();
+                }
+            });
+        }
+    });
+    open().keep_within(500, "").unwrap();
+    assert!(names(folder.path()).len() <= 5);
+}
+
+fn names(folder: &std::path::Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }
 
 #[test]
@@ -58,17 +151,17 @@ fn entries_that_others_could_have_made_are_not_trusted() {
         (".hidden", "cannot name a cache entry"),
         ("", "cannot name a cache entry"),
     ] {
-        let error = cache.read(name).unwrap_err();
+        let error = cache.entry(name).unwrap_err();
         assert!(error.to_string().contains(text), "{name}: {error}");
     }
     // Another user's entry can only be made by root.
     if rustix::process::geteuid().is_root() {
         cache.write("theirs", b"x").unwrap();
         std::os::unix::fs::chown(path.join("theirs"), Some(12345), None).unwrap();
-        let error = cache.read("theirs").unwrap_err();
+        let error = cache.entry("theirs").unwrap_err();
         assert!(error.to_string().contains("user 12345 owns it"), "{error}");
         cache.write("theirs", b"ours again").unwrap();
-        assert_eq!(cache.read("theirs").unwrap().unwrap(), b"ours again");
+        assert_eq!(content(&cache, "theirs"), b"ours again");
     }
 }
 
@@ -103,6 +196,10 @@ fn components_are_regular_files_of_a_bounded_size() {
     symlink(&component, folder.path().join("link.wasm")).unwrap();
     assert_eq!(host.read_component(&component).unwrap(), b"\0asm");
     assert_eq!(host.read_component(&folder.path().join("link.wasm")).unwrap(), b"\0asm");
+    let mut opened = host.component(&component).unwrap();
+    let mut seen = Vec::new();
+    opened.look(&mut |piece| seen.extend_from_slice(piece)).unwrap();
+    assert_eq!((&seen[..], &opened.bytes().unwrap()[..]), (&b"\0asm"[..], &b"\0asm"[..]));
     let missing = host.read_component(&folder.path().join("none.wasm")).unwrap_err();
     assert!(
         missing.is_not_found() && missing.to_string().ends_with("none.wasm\" does not exist"),
@@ -114,6 +211,8 @@ fn components_are_regular_files_of_a_bounded_size() {
     let huge = folder.path().join("huge.wasm");
     fs::File::create(&huge).unwrap().set_len((512 << 20) + 1).unwrap();
     assert!(host.read_component(&huge).unwrap_err().to_string().ends_with("larger than the cap of 512 MiB"));
+    let error = host.component(&huge).unwrap().look(&mut |_| ()).unwrap_err();
+    assert!(error.to_string().ends_with("larger than the cap of 512 MiB"), "{error}");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::connections::no_connection;
 use crate::flags::{CacheFlags, Connections, OutputFlags, RunFlags};
 use crate::observer::ToStderr;
 use crate::report::{self, Style};
-use crate::signals::{self, Ended};
+use crate::signals;
 
 pub(crate) fn run(flags: RunFlags) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -35,10 +35,6 @@ async fn guest(flags: RunFlags) -> ExitCode {
         Ok(engine) => engine,
         Err(error) => return could_not_start(&error, None),
     };
-    let ended = match Ended::listen(engine.clone()) {
-        Ok(ended) => ended,
-        Err(error) => return could_not_start(&error, None),
-    };
     let work = async {
         let script = match engine.load_file(&flags.script).await {
             Ok(script) => script,
@@ -51,16 +47,18 @@ async fn guest(flags: RunFlags) -> ExitCode {
             warn_of_typos(&options, &grants, configuration);
             run = run.connections(Registry::of(configuration, options));
         }
-        match run.start().await {
+        let outcome = run.start().await;
+        // What the guest opened is closed. What is left is memory, and the kernel takes that back sooner than we could.
+        std::mem::forget(script);
+        match outcome {
             Ok(outcome) => ended_with(outcome.ending, &flags.access.output),
             Err(error) => could_not_start(&error, error.cure()),
         }
     };
-    tokio::select! {
-        // The signal first: a guest that computes gives way once for it, and would not come back from another turn.
-        biased;
-        signal = ended.signal() => ExitCode::from(signals::exit_code(signal)),
-        code = work => code,
+    match signals::unless_ended(&engine, work).await {
+        Ok(Ok(code)) => code,
+        Ok(Err(signal)) => ExitCode::from(signals::exit_code(signal)),
+        Err(error) => could_not_start(&error, None),
     }
 }
 

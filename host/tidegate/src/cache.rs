@@ -6,8 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest::{SHA256, digest};
-use tidegate_authority::{CacheFolder, HostAuthority};
+use tidegate_authority::{
+    CacheEntry, CacheError, CacheFolder, ComponentError, ComponentFile, HostAuthority, Sealed,
+};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -16,29 +17,49 @@ use crate::progress::Progress;
 
 const MAGIC: &[u8; 8] = b"tidegate";
 
-/// The digest of an entry, and how long it is.
-const DIGEST: usize = 32;
+/// How long a digest is. BLAKE3: at each start the component and its code are digested, half a megabyte for a small one, and
+/// SHA-256 would take as long for that as the handshake with the server.
+const DIGEST: usize = blake3::OUT_LEN;
 
 /// A folder of compiled components.
 pub(crate) struct Store {
     folder: PathBuf,
+    /// What the entries may take together, in bytes.
+    limit: u64,
 }
 
 /// What an entry is found by: the component and the engine.
+#[derive(PartialEq, Eq)]
 pub(crate) struct Key(String);
 
 impl Key {
     pub(crate) fn of(component: &[u8]) -> Self {
-        let digest =
-            digest(&SHA256, &[digest(&SHA256, component).as_ref(), fingerprint().as_bytes()].concat());
-        let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("{hex}.tidegate"))
+        Self::from_hasher(blake3::Hasher::new().update(component))
+    }
+
+    /// The key of what the file holds now, and its first bytes.
+    pub(crate) fn of_file(file: &mut ComponentFile) -> Result<(Self, Vec<u8>), ComponentError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut first = Vec::new();
+        file.look(&mut |piece| {
+            if first.is_empty() {
+                first.extend_from_slice(&piece[..piece.len().min(8)]);
+            }
+            hasher.update(piece);
+        })?;
+        Ok((Self::from_hasher(&hasher), first))
+    }
+
+    fn from_hasher(component: &blake3::Hasher) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(component.finalize().as_bytes()).update(fingerprint().as_bytes());
+        Self(format!("{}.tidegate", hasher.finalize()))
     }
 }
 
 impl Store {
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub(crate) fn new(folder: PathBuf, limit: u64) -> Self {
+        Self { folder, limit }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -47,8 +68,7 @@ impl Store {
 
     /// The entry of that key, if it is there and can be trusted. Anything else is told and is no entry.
     pub(crate) fn load(&self, host: &HostAuthority, key: &Key, tell: &dyn Fn(Progress)) -> Option<Artifact> {
-        let entry = self.open(host, tell)?.read(&key.0);
-        match entry.map(|bytes| bytes.map(Artifact::decode)) {
+        match self.open(host, tell)?.entry(&key.0).and_then(|entry| entry.map(Artifact::read).transpose()) {
             Ok(None) => None,
             Ok(Some(Some(artifact))) => Some(artifact),
             Ok(Some(None)) => {
@@ -62,11 +82,12 @@ impl Store {
         }
     }
 
-    /// Writes an entry, or tells why it cannot.
-    pub(crate) fn save(&self, host: &HostAuthority, key: &Key, artifact: &Artifact, tell: &dyn Fn(Progress)) {
+    /// Writes an entry for what the compiler made, or tells why it cannot; then makes room.
+    pub(crate) fn save(&self, host: &HostAuthority, key: &Key, code: &[u8], tell: &dyn Fn(Progress)) {
         let Some(folder) = self.open(host, tell) else { return };
         // What was there and could not be trusted must not be in the way: it may be a link, or someone else's.
-        let written = folder.remove(&key.0).and_then(|()| folder.write(&key.0, &artifact.encoded()));
+        let written = folder.remove(&key.0).and_then(|()| folder.write(&key.0, &encoded(code)));
+        let written = written.and_then(|()| folder.keep_within(self.limit, &key.0));
         if let Err(error) = written {
             warn(tell, &format!("the compiled component is not kept: {error}"));
         }
@@ -82,16 +103,27 @@ fn warn(tell: &dyn Fn(Progress), text: &str) {
 }
 
 /// Machine code that this tidegate's compiler made: it came out of a child of this process, or out of an entry that was checked.
-pub(crate) struct Artifact {
-    code: Vec<u8>,
-    /// Where the code begins in `code`.
-    start: usize,
+pub(crate) struct Artifact(Code);
+
+enum Code {
+    /// What a compiler wrote to its pipe.
+    Compiled(Vec<u8>),
+    /// What an entry held.
+    Checked(Sealed),
 }
 
 impl Artifact {
     /// What a compiler that this process started has written.
     pub(crate) fn compiled(code: Vec<u8>) -> Self {
-        Self { code, start: 0 }
+        Self(Code::Compiled(code))
+    }
+
+    /// The code as the compiler wrote it; none of an entry.
+    pub(crate) fn new_code(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Code::Compiled(code) => Some(code),
+            Code::Checked(_) => None,
+        }
     }
 
     /// Loads the code.
@@ -104,25 +136,38 @@ impl Artifact {
     pub(crate) fn component(&self, engine: &Engine) -> wasmtime::Result<Component> {
         // SAFETY: `deserialize` runs whatever code it is given, so the code must be what wasmtime's compiler made of a component.
         // There are two ways to an `Artifact`. `compiled` takes what our own compiler wrote to a pipe that nobody else holds.
-        // `decode` takes an entry of the cache: the folder and the file were checked, on their open handles, to belong to this user
-        // and to be writable by nobody else; the header names this very engine; and the digest was taken over exactly these
-        // bytes, in this memory, which nothing can change since. Who can write such an entry can already run code as this user.
-        unsafe { Component::deserialize(engine, &self.code[self.start..]) }
-    }
-
-    /// The entry for it: magic, fingerprint, digest, code.
-    fn encoded(&self) -> Vec<u8> {
-        let code = &self.code[self.start..];
-        [&header()[..], digest(&SHA256, code).as_ref(), code].concat()
+        // `read` takes an entry of the cache: the folder and the file were checked, on their open handles, to belong to this user
+        // and to be writable by nobody else; the header names this very engine; and the digest was taken over exactly the bytes
+        // that went into the memory that is loaded here. That memory is sealed: the kernel lets nobody write it, and it has no
+        // name but the one of our own handle, which is open until this function returns; wasmtime maps it by that name and keeps
+        // it. Who can write such an entry can already run code as this user.
+        match &self.0 {
+            Code::Compiled(code) => unsafe { Component::deserialize(engine, code) },
+            Code::Checked(sealed) => match unsafe { Component::deserialize_file(engine, sealed.path()) } {
+                Ok(component) => Ok(component),
+                // Where a policy of the machine lets no memory file be executed, a copy in plain memory may be.
+                Err(_) => unsafe { Component::deserialize(engine, sealed.bytes()?) },
+            },
+        }
     }
 
     /// What an entry holds, if it is whole and for this engine.
-    fn decode(entry: Vec<u8>) -> Option<Self> {
-        let rest = entry.strip_prefix(&header()[..])?;
-        let (expected, code) = rest.split_at_checked(DIGEST)?;
-        let start = entry.len() - code.len();
-        (digest(&SHA256, code).as_ref() == expected).then_some(Self { code: entry, start })
+    fn read(mut entry: CacheEntry) -> Result<Option<Self>, CacheError> {
+        let header = header();
+        let head = entry.head(header.len() + DIGEST)?;
+        let Some(expected) = head.strip_prefix(&header[..]) else { return Ok(None) };
+        let mut hasher = blake3::Hasher::new();
+        let sealed = entry.seal(&mut |piece| {
+            hasher.update(piece);
+        })?;
+        let whole = hasher.finalize().as_slice() == expected;
+        Ok(whole.then_some(Self(Code::Checked(sealed))))
     }
+}
+
+/// An entry: magic, fingerprint, digest, code.
+fn encoded(code: &[u8]) -> Vec<u8> {
+    [&header()[..], blake3::hash(code).as_bytes(), code].concat()
 }
 
 /// Magic, the length of the fingerprint and the fingerprint.
@@ -138,7 +183,7 @@ mod tests {
 
     #[test]
     fn only_a_whole_entry_of_this_engine_is_taken() {
-        let good = Artifact::compiled(b"machine code".to_vec()).encoded();
+        let good = encoded(b"machine code");
         let change = |index: usize| {
             let mut bytes = good.clone();
             bytes[index] ^= 1;
@@ -156,14 +201,24 @@ mod tests {
             ("longer", [&good[..], b"x"].concat(), false),
             ("empty", Vec::new(), false),
         ];
-        for (what, entry, taken) in cases {
-            assert_eq!(Artifact::decode(entry).is_some(), taken, "{what}");
+        let folder = tempfile::tempdir().unwrap();
+        let folder = HostAuthority::from_ambient().cache(folder.path()).unwrap();
+        for (what, bytes, taken) in cases {
+            folder.write("entry", &bytes).unwrap();
+            let entry = folder.entry("entry").unwrap().unwrap();
+            assert_eq!(Artifact::read(entry).unwrap().is_some(), taken, "{what}");
         }
     }
 
     #[test]
-    fn keys_differ_by_content() {
+    fn keys_differ_by_content_and_not_by_how_it_is_read() {
         assert_ne!(Key::of(b"a").0, Key::of(b"b").0);
         assert_eq!(Key::of(b"a").0.len(), 64 + ".tidegate".len());
+        let content: Vec<u8> = (0..200_000_u32).map(|index| index as u8).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let host = HostAuthority::from_ambient();
+        host.cache(folder.path()).unwrap().write("x.wasm", &content).unwrap();
+        let (key, first) = Key::of_file(&mut host.component(&folder.path().join("x.wasm")).unwrap()).unwrap();
+        assert_eq!((key.0, &first[..]), (Key::of(&content).0, &content[..8]));
     }
 }

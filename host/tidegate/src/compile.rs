@@ -26,16 +26,21 @@ const ARTIFACT: u64 = 1 << 30;
 
 /// Where the compiler is, and what it may use.
 pub(crate) struct Compiler {
-    program: PathBuf,
+    /// The one beside the running executable where none.
+    program: Option<PathBuf>,
     memory: u64,
 }
 
 impl Compiler {
+    pub(crate) fn new(program: Option<PathBuf>, memory: u64) -> Self {
+        Self { program, memory }
+    }
+
     /// The given program, else the one beside the running executable.
-    pub(crate) fn new(program: Option<PathBuf>, memory: u64, host: &HostAuthority) -> Self {
+    fn program(&self, host: &HostAuthority) -> PathBuf {
         const NAME: &str = "tidegate-compile";
         let beside = || host.executable().ok()?.parent().map(|folder| folder.join(NAME));
-        Self { program: program.or_else(beside).unwrap_or_else(|| PathBuf::from(NAME)), memory }
+        self.program.clone().or_else(beside).unwrap_or_else(|| PathBuf::from(NAME))
     }
 
     /// Compiles a component. Dropping the future ends the compiler.
@@ -60,8 +65,9 @@ impl Compiler {
     }
 
     fn start(&self, host: &HostAuthority, name: &str) -> Result<Child, LoadError> {
+        let program = self.program(host);
         let command = host
-            .command(&self.program)
+            .command(&program)
             .args(["--settings", &settings::version(), "--memory-limit", &self.memory.to_string()])
             // The compiler needs nothing of the environment, and must not see its secrets.
             .inherit_only(Some(&[]))
@@ -71,7 +77,7 @@ impl Compiler {
                 std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             LoadError::NoCompiler {
                 name: name.to_owned(),
-                program: self.program.clone(),
+                program,
                 source: Arc::new(io::Error::other(source)),
             }
         })

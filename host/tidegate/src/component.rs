@@ -3,13 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tidegate_authority::HostAuthority;
+use tidegate_authority::{ComponentError, ComponentFile, HostAuthority};
 
 use crate::error::LoadError;
 
+pub(crate) fn open(host: &HostAuthority, path: &Path) -> Result<ComponentFile, LoadError> {
+    host.component(path).map_err(|error| unread(path, error))
+}
+
 pub(crate) fn read(host: &HostAuthority, path: &Path) -> Result<Vec<u8>, LoadError> {
-    host.read_component(path)
-        .map_err(|error| LoadError::Read { path: path.to_owned(), source: Arc::new(error) })
+    host.read_component(path).map_err(|error| unread(path, error))
+}
+
+pub(crate) fn unread(path: &Path, error: ComponentError) -> LoadError {
+    LoadError::Read { path: path.to_owned(), source: Arc::new(error) }
 }
 
 /// Says what it is, if it is no component.

@@ -4,17 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tidegate_authority::HostAuthority;
-use wasmtime::component::Linker;
 use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::cache::Store;
 use crate::compile::Compiler;
 use crate::error::{Error, LoadError};
-use crate::guest::Guest;
 use crate::inspect::Inspected;
 use crate::progress::Progress;
 use crate::script::{self, Script};
-use crate::{linker, settings};
+use crate::settings;
 
 /// Compiles, caches and runs scripts. Cheap to clone; holds no state of any guest.
 #[derive(Clone)]
@@ -22,7 +20,6 @@ pub struct Engine(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) wasmtime: wasmtime::Engine,
-    pub(crate) linker: Linker<Guest>,
     pub(crate) host: HostAuthority,
     pub(crate) cache: Option<Store>,
     pub(crate) compiler: Compiler,
@@ -69,6 +66,7 @@ impl Default for Pooling {
 /// Makes an [`Engine`].
 pub struct EngineBuilder {
     cache: Cache,
+    cache_limit: u64,
     allocator: Allocator,
     compiler: Option<PathBuf>,
     compiler_memory: u64,
@@ -80,6 +78,7 @@ impl Engine {
     pub fn builder() -> EngineBuilder {
         EngineBuilder {
             cache: Cache::default(),
+            cache_limit: 1 << 30,
             allocator: Allocator::default(),
             compiler: None,
             compiler_memory: 4 << 30,
@@ -89,8 +88,7 @@ impl Engine {
 
     /// Loads a component from a file, whose stem is its name.
     pub async fn load_file(&self, path: impl AsRef<Path>) -> Result<Script, LoadError> {
-        let (name, bytes) = script::read(self, path.as_ref())?;
-        script::load(self, &name, &bytes).await
+        script::load_file(self, path.as_ref()).await
     }
 
     /// Loads a component from memory. `name` is for messages.
@@ -100,8 +98,7 @@ impl Engine {
 
     /// Says what a component imports and exports, also one that cannot be run here.
     pub async fn inspect_file(&self, path: impl AsRef<Path>) -> Result<Inspected, LoadError> {
-        let (name, bytes) = script::read(self, path.as_ref())?;
-        script::inspect(self, &name, &bytes).await
+        script::inspect_file(self, path.as_ref()).await
     }
 
     /// Makes every running guest give way to the executor once, so that one that computes and never waits can be dropped, and others
@@ -122,6 +119,14 @@ impl EngineBuilder {
     #[must_use]
     pub fn cache(mut self, cache: Cache) -> Self {
         self.cache = cache;
+        self
+    }
+
+    /// What compiled components may take together, in bytes; 1 GiB unless set. Where one more does not fit, those that were not used
+    /// for longest are removed, to within a day; never the one that was just compiled.
+    #[must_use]
+    pub fn cache_limit(mut self, bytes: u64) -> Self {
+        self.cache_limit = bytes;
         self
     }
 
@@ -165,14 +170,14 @@ impl EngineBuilder {
         }
         let unfit = |error: wasmtime::Error| Error::Engine { detail: format!("{error:#}") };
         let wasmtime = wasmtime::Engine::new(&config).map_err(unfit)?;
-        let linker = linker::linker(&wasmtime).map_err(unfit)?;
         let cache = match self.cache {
             Cache::Off => None,
-            Cache::User => Some(Store::new(host.user_cache().ok_or(Error::NoCacheFolder)?.join("compiled"))),
-            Cache::Folder(folder) => Some(Store::new(folder)),
+            Cache::User => Some(host.user_cache().ok_or(Error::NoCacheFolder)?.join("compiled")),
+            Cache::Folder(folder) => Some(folder),
         };
-        let compiler = Compiler::new(self.compiler, self.compiler_memory, &host);
-        Ok(Engine(Arc::new(Inner { wasmtime, linker, host, cache, compiler, progress: self.progress })))
+        let cache = cache.map(|folder| Store::new(folder, self.cache_limit));
+        let compiler = Compiler::new(self.compiler, self.compiler_memory);
+        Ok(Engine(Arc::new(Inner { wasmtime, host, cache, compiler, progress: self.progress })))
     }
 }
 

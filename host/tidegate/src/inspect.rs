@@ -4,8 +4,10 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::producers::Producers;
+
 /// What tidegate offers, with the versions that fit: `0.1` of our own package, any `0.2` of WASI.
-const OFFERED: [(&str, &str, &[&str]); 8] = [
+pub(crate) const OFFERED: [(&str, &str, &[&str]); 8] = [
     ("tidegate:host", "0.1.", &["poll", "types", "client", "detect", "connections", "permissions"]),
     (
         "wasi:cli",
@@ -50,6 +52,8 @@ pub struct Inspected {
     pub name: String,
     /// Its size, in bytes.
     pub size: u64,
+    /// What made it, as far as it tells.
+    pub made_by: Producers,
     /// What it imports and exports.
     pub interfaces: Interfaces,
 }

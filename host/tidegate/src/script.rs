@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
-use crate::cache::Key;
+use crate::cache::{Key, Store};
 use crate::engine::Engine;
 use crate::error::LoadError;
 use crate::guest::Guest;
 use crate::inspect::{Inspected, Interfaces};
+use crate::producers::Producers;
 use crate::run::RunBuilder;
-use crate::{component, inspect};
+use crate::{component, inspect, linker};
 
 /// What a guest is run for: `wasi:cli/run` of any WASI 0.2.
 const RUN: &str = "wasi:cli/run@0.2.6";
@@ -51,54 +52,85 @@ impl Script {
     }
 }
 
-/// The stem of a file's name, and its bytes.
-pub(crate) fn read(engine: &Engine, path: &Path) -> Result<(String, Vec<u8>), LoadError> {
-    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    Ok((name, component::read(&engine.0.host, path)?))
+/// Loads what a file holds. Where that is in the cache, it is only looked at, for its digest.
+pub(crate) async fn load_file(engine: &Engine, path: &Path) -> Result<Script, LoadError> {
+    let name = stem(path);
+    let mut file = component::open(&engine.0.host, path)?;
+    let unread = |error| component::unread(path, error);
+    let mut missed = None;
+    if let Some(cache) = &engine.0.cache {
+        let (key, first) = Key::of_file(&mut file).map_err(unread)?;
+        component::check(&name, &first)?;
+        if let Some(component) = cached(engine, cache, &key) {
+            return script(engine, name, file.size(), &component);
+        }
+        missed = Some(key);
+    }
+    let bytes = file.bytes().map_err(unread)?;
+    let component = checked(engine, &name, &bytes, missed.as_ref()).await?;
+    script(engine, name, bytes.len() as u64, &component)
 }
 
 pub(crate) async fn load(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Script, LoadError> {
-    let (name, component) = checked(engine, name, bytes).await?;
-    let run = runnable(&name, &component)?;
-    let instance = match engine.0.linker.instantiate_pre(&component) {
-        Ok(instance) => instance,
-        Err(error) => return Err(unlinkable(engine, name, &component, &error)),
-    };
-    let size = bytes.len() as u64;
-    Ok(Script(Arc::new(Loaded { engine: engine.clone(), name, size, instance, run })))
+    let name = shown(name);
+    let component = checked(engine, &name, bytes, None).await?;
+    script(engine, name, bytes.len() as u64, &component)
 }
 
-pub(crate) async fn inspect(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Inspected, LoadError> {
-    let (name, component) = checked(engine, name, bytes).await?;
+pub(crate) async fn inspect_file(engine: &Engine, path: &Path) -> Result<Inspected, LoadError> {
+    let name = stem(path);
+    let bytes = component::read(&engine.0.host, path)?;
+    let component = checked(engine, &name, &bytes, None).await?;
     let interfaces = inspect::interfaces(&component, &engine.0.wasmtime);
-    Ok(Inspected { name, size: bytes.len() as u64, interfaces })
+    Ok(Inspected { name, size: bytes.len() as u64, made_by: Producers::of(&bytes), interfaces })
 }
 
-/// A component that is one, whatever it imports, and its name as it may be shown.
-async fn checked(engine: &Engine, name: &str, bytes: &[u8]) -> Result<(String, Component), LoadError> {
-    let name: String = name.chars().filter(|c| !c.is_control()).collect();
-    component::check(&name, bytes)?;
-    let component = compiled(engine, &name, bytes).await?;
-    Ok((name, component))
+fn script(engine: &Engine, name: String, size: u64, component: &Component) -> Result<Script, LoadError> {
+    let run = runnable(&name, component)?;
+    let linker = linker::linker(&engine.0.wasmtime, component);
+    match linker.and_then(|linker| linker.instantiate_pre(component)) {
+        Ok(instance) => Ok(Script(Arc::new(Loaded { engine: engine.clone(), name, size, instance, run }))),
+        Err(error) => Err(unlinkable(engine, name, component, &error)),
+    }
 }
 
-/// The machine code of a component: from the cache, else from the compiler and then into the cache.
-async fn compiled(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Component, LoadError> {
+/// The stem of a file's name.
+fn stem(path: &Path) -> String {
+    shown(&path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy())
+}
+
+/// A name as it may be shown.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// The machine code of what is a component, whatever it imports: from the cache, unless that just missed it, else from the compiler
+/// and then into the cache.
+async fn checked(
+    engine: &Engine,
+    name: &str,
+    bytes: &[u8],
+    missed: Option<&Key>,
+) -> Result<Component, LoadError> {
+    component::check(name, bytes)?;
     let inner = &engine.0;
     let key = Key::of(bytes);
-    if let Some(cache) = &inner.cache
-        && let Some(artifact) = cache.load(&inner.host, &key, &|progress| engine.tell(&progress))
-        && let Ok(component) = artifact.component(&inner.wasmtime)
-    {
+    let cache = inner.cache.as_ref().filter(|_| missed != Some(&key));
+    if let Some(component) = cache.and_then(|cache| cached(engine, cache, &key)) {
         return Ok(component);
     }
     let artifact = inner.compiler.compile(engine, name, bytes).await?;
-    if let Some(cache) = &inner.cache {
-        cache.save(&inner.host, &key, &artifact, &|progress| engine.tell(&progress));
+    if let (Some(cache), Some(code)) = (&inner.cache, artifact.new_code()) {
+        cache.save(&inner.host, &key, code, &|progress| engine.tell(&progress));
     }
     artifact
         .component(&inner.wasmtime)
         .map_err(|error| LoadError::Unloadable { name: name.to_owned(), detail: format!("{error:#}") })
+}
+
+fn cached(engine: &Engine, cache: &Store, key: &Key) -> Option<Component> {
+    let artifact = cache.load(&engine.0.host, key, &|progress| engine.tell(&progress))?;
+    artifact.component(&engine.0.wasmtime).ok()
 }
 
 fn runnable(name: &str, component: &Component) -> Result<ComponentExportIndex, LoadError> {

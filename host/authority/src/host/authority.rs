@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::environment::Environment;
 use crate::file::canonicalise;
 use crate::host::cache::{CacheError, CacheFolder};
-use crate::host::component::{self, ComponentError};
+use crate::host::component::{ComponentError, ComponentFile};
 use crate::host::config::{self, ConfigError};
 use crate::host::listen::{ListenError, Listener};
 use crate::process::Command;
@@ -72,7 +72,12 @@ impl HostAuthority {
 
     /// Reads a component, following links. Errors: no regular file, or larger than 512 MiB.
     pub fn read_component(&self, path: &Path) -> Result<Vec<u8>, ComponentError> {
-        component::read(path)
+        self.component(path)?.bytes()
+    }
+
+    /// Opens a component, following links. Errors: no regular file.
+    pub fn component(&self, path: &Path) -> Result<ComponentFile, ComponentError> {
+        ComponentFile::open(path)
     }
 
     /// `$XDG_CACHE_HOME/tidegate`, else `$HOME/.cache/tidegate`; none without either, or where they are relative.

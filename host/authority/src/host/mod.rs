@@ -7,7 +7,7 @@ mod config;
 mod listen;
 
 pub use authority::HostAuthority;
-pub use cache::{CacheError, CacheFolder};
-pub use component::ComponentError;
+pub use cache::{CacheEntry, CacheError, CacheFolder, Sealed};
+pub use component::{ComponentError, ComponentFile};
 pub use config::ConfigError;
 pub use listen::{ListenError, Listener};

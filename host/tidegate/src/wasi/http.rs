@@ -21,7 +21,6 @@ use tidegate_grants::{Endpoint, Host};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsConnector;
-use wasmtime::component::Linker;
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{
     Error, RequestOptions, Result, WasiBody, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
@@ -35,10 +34,6 @@ const STEP: Duration = Duration::from_secs(60);
 
 /// What drives a connection once the head of the response is there.
 type Driver = Box<dyn Future<Output = Result<()>> + Send>;
-
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
-}
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {

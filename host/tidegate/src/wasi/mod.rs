@@ -6,6 +6,7 @@
 
 mod files;
 mod http;
+mod link;
 mod lookup;
 mod net;
 mod protected;
@@ -16,22 +17,12 @@ use tidegate_authority::Authority;
 use tidegate_grants::{Kind, WasiGrants};
 use tidegate_registry::Registry;
 use tidegate_transport::{Event, Options};
-use wasmtime::Result;
-use wasmtime::component::Linker;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
 use crate::engine::Inner;
-use crate::guest::Guest;
+pub(crate) use link::add_to_linker;
 pub(crate) use net::Reach;
 use protected::Protected;
-
-/// Replaces what wasmtime-wasi grants as one switch, and adds `wasi:http`.
-pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
-    linker.allow_shadowing(true);
-    lookup::add_to_linker(linker)?;
-    linker.allow_shadowing(false);
-    http::add_to_linker(linker)
-}
 
 /// What is around a guest.
 pub(crate) struct Around<'a> {

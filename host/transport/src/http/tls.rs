@@ -8,7 +8,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CipherSuite, ClientConfig, RootCertStore};
 use tidegate_kube::{Secret, x509};
 
 use super::verify::{Either, Given, Unchecked};
@@ -96,11 +96,19 @@ pub(crate) struct Material {
     pub(crate) origin: String,
 }
 
+/// rustls' algorithms. AES-128 comes first, as Go's clients have it: the hash that belongs to it is one that processors have
+/// instructions for, which a short-lived client notices.
+fn provider() -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
+    provider
+}
+
 /// Checks everything that can be checked without the server.
 ///
 /// Errors, all [`Code::Tls`]: a bundle that is empty or holds a broken certificate.
 pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(provider());
     let verifier = verifier(&tls.trust, provider.clone())?;
     believing(verifier, provider)
 }
@@ -110,7 +118,7 @@ pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
 ///
 /// Errors: as [`client_config`].
 pub(super) fn proxy_config(tls: Option<&Tls>) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(provider());
     let trust = tls.map_or(&Trust::System, |tls| &tls.trust);
     let own = verifier(trust, provider.clone())?;
     let verifier = match trust {

@@ -1,7 +1,7 @@
 //! A private folder for what tidegate may trust later: compiled code.
 
 use std::fs::{DirBuilder, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::file::{ReadFailure, read_capped};
+mod bound;
+mod entry;
+mod error;
+
+pub use entry::{CacheEntry, Sealed};
+pub use error::CacheError;
+use error::failed;
 
 /// The largest entry that is read.
 const ENTRY_CAP: u64 = 2 << 30;
@@ -25,56 +31,16 @@ pub struct CacheFolder {
     path: PathBuf,
 }
 
-/// A cache that cannot be used, or an entry that cannot be trusted.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CacheError {
-    /// Someone else could change it.
-    #[error("{} is not private: {why}; it is not used. Run `{cure}`, or choose another cache folder", .path.display())]
-    NotPrivate {
-        /// The folder or entry.
-        path: PathBuf,
-        /// Who else owns or can write it.
-        why: String,
-        /// A command that puts it right.
-        cure: String,
-    },
-    /// It is not what it should be: a link, or no folder, or no file.
-    #[error("{} is {what}; remove it, or choose another cache folder", .path.display())]
-    WrongType {
-        /// The folder or entry.
-        path: PathBuf,
-        /// What it is.
-        what: &'static str,
-    },
-    /// An entry's name must be a plain file name of letters, digits, `.`, `-` and `_` that does not start with a dot.
-    #[error("{0:?} cannot name a cache entry")]
-    BadName(String),
-    /// An entry is larger than 2 GiB, which no entry of ours is.
-    #[error("{} is larger than the cap of 2 GiB", .0.display())]
-    TooLarge(PathBuf),
-    /// The operating system refused.
-    #[error("cannot {action} {}", .path.display())]
-    Io {
-        /// What was tried: `make`, `open`, `read`, `write`, `remove`.
-        action: &'static str,
-        /// The folder or entry.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: io::Error,
-    },
-}
-
 impl CacheFolder {
     /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The bytes of an entry; none where there is no such entry. Errors: a link, another type than a file, another owner,
-    /// or a mode by which others can write it.
-    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, CacheError> {
-        let path = self.entry(name)?;
+    /// An entry; none where there is no such entry. Errors: a link, another type than a file, another owner, a mode by which
+    /// others can write it, or a size that no entry of ours has.
+    pub fn entry(&self, name: &str) -> Result<Option<CacheEntry>, CacheError> {
+        let path = self.path_of(name)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let fd = match rustix::fs::openat(&self.folder, name, flags, Mode::empty()) {
             Ok(fd) => fd,
@@ -87,17 +53,16 @@ impl CacheFolder {
             return Err(CacheError::WrongType { path, what: "not a regular file" });
         }
         check_private(&path, &stat)?;
-        match read_capped(&mut File::from(fd), u64::try_from(stat.st_size).unwrap_or(0), ENTRY_CAP) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(ReadFailure::Io(source)) => Err(CacheError::Io { action: "read", path, source }),
-            Err(_) => Err(CacheError::TooLarge(path)),
+        if u64::try_from(stat.st_size).unwrap_or(0) > ENTRY_CAP {
+            return Err(CacheError::TooLarge(path));
         }
+        Ok(Some(CacheEntry::new(fd, path, &stat)))
     }
 
     /// Writes an entry, mode 0600, in one step: a reader sees the old one, or the whole new one.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), CacheError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let path = self.entry(name)?;
+        let path = self.path_of(name)?;
         let temporary = format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         // What is there under this name was left by a process that had our id and died.
         let _ = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
@@ -115,7 +80,7 @@ impl CacheFolder {
 
     /// Removes an entry, if there is one.
     pub fn remove(&self, name: &str) -> Result<(), CacheError> {
-        let path = self.entry(name)?;
+        let path = self.path_of(name)?;
         match rustix::fs::unlinkat(&self.folder, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(failed("remove", &path, error)),
@@ -138,13 +103,19 @@ impl CacheFolder {
         Ok(Self { folder, path: path.to_owned() })
     }
 
-    fn entry(&self, name: &str) -> Result<PathBuf, CacheError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-        if name.is_empty() || name.starts_with('.') || name.len() > 200 || !name.bytes().all(plain) {
-            return Err(CacheError::BadName(name.to_owned()));
-        }
-        Ok(self.path.join(name))
+    fn path_of(&self, name: &str) -> Result<PathBuf, CacheError> {
+        if is_plain(name) { Ok(self.path.join(name)) } else { Err(CacheError::BadName(name.to_owned())) }
     }
+}
+
+/// Whether an entry may be called so.
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    !name.is_empty() && !name.starts_with('.') && name.len() <= 200 && name.bytes().all(plain)
+}
+
+fn is_ours(stat: &Stat) -> bool {
+    stat.st_uid == rustix::process::geteuid().as_raw()
 }
 
 /// Owner and mode, as the handle has them.
@@ -152,15 +123,11 @@ fn check_private(path: &Path, stat: &Stat) -> Result<(), CacheError> {
     let not_private = |why: String, cure: &str| {
         Err(CacheError::NotPrivate { path: path.to_owned(), why, cure: format!("{cure} {path:?}") })
     };
-    if stat.st_uid != rustix::process::geteuid().as_raw() {
+    if !is_ours(stat) {
         return not_private(format!("user {} owns it", stat.st_uid), "rm -r");
     }
     if stat.st_mode & 0o022 != 0 {
         return not_private(format!("its mode is {:04o}", stat.st_mode & 0o7777), "chmod go-w");
     }
     Ok(())
-}
-
-fn failed(action: &'static str, path: &Path, error: Errno) -> CacheError {
-    CacheError::Io { action, path: path.to_owned(), source: error.into() }
 }
