@@ -185,7 +185,8 @@ mod tests {
         let linker = producers(&[("processed-by", &[("wit-component", "0.245.1"), ("rustc", "1.95.0")])]);
         let long = producers(&[("sdk", &[(&"x".repeat(100), "a\u{7}b")])]);
         let nested = section(4, &[COMPONENT, &module(&[&rust])].concat());
-        let cases: [(&str, &[&[u8]], (&str, &str)); 8] = [
+        type Parts<'a> = &'a [&'a [u8]];
+        let cases: [(&str, Parts<'_>, (&str, &str)); 8] = [
             ("nothing", &[], ("", "")),
             ("a module of Rust over a libc of C", &[&module(&[&rust])], ("Rust|C11", "rustc 1.95.0")),
             (

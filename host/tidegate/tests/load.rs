@@ -86,6 +86,10 @@ async fn what_is_compiled_once_needs_no_compiler_again() {
 
     let without = || engine(cache.path()).compiler("/nonexistent/tidegate-compile").build().unwrap();
     without().load_bytes("x", &component).await.unwrap();
+    let file = tempfile::tempdir().unwrap();
+    let file = (file.path().join("x.wasm"), file);
+    fs::write(&file.0, &component).unwrap();
+    assert_eq!(without().load_file(&file.0).await.unwrap().size(), component.len() as u64);
     let pooled = Allocator::Pooling(Pooling { guests: 4, ..Pooling::default() });
     let pooled =
         engine(cache.path()).compiler("/nonexistent/tidegate-compile").allocator(pooled).build().unwrap();
@@ -98,12 +102,28 @@ async fn what_is_compiled_once_needs_no_compiler_again() {
 #[tokio::test]
 async fn an_entry_that_cannot_be_trusted_is_replaced() {
     type Spoil = fn(&Path);
-    let spoilers: [(&str, Spoil); 6] = [
-        ("a changed byte", |entry| {
-            let mut bytes = fs::read(entry).unwrap();
-            let last = bytes.len() - 1;
-            bytes[last] ^= 1;
-            fs::write(entry, bytes).unwrap();
+    fn flip(entry: &Path, find: impl Fn(&[u8]) -> usize) {
+        let mut bytes = fs::read(entry).unwrap();
+        let at = find(&bytes);
+        bytes[at] ^= 1;
+        fs::write(entry, bytes).unwrap();
+    }
+    fn code(bytes: &[u8]) -> usize {
+        bytes.windows(4).position(|window| window == b"\x7fELF").unwrap()
+    }
+    let spoilers: [(&str, Spoil); 12] = [
+        ("a changed byte", |entry| flip(entry, |bytes| bytes.len() - 1)),
+        ("other magic", |entry| flip(entry, |_| 0)),
+        ("another length of what names the engine", |entry| flip(entry, |_| 8)),
+        ("another engine", |entry| flip(entry, |_| 20)),
+        ("another digest", |entry| flip(entry, |bytes| code(bytes) - 1)),
+        ("cut within the digest", |entry| {
+            let bytes = fs::read(entry).unwrap();
+            fs::write(entry, &bytes[..code(&bytes) - 3]).unwrap();
+        }),
+        ("a byte more", |entry| {
+            let bytes = fs::read(entry).unwrap();
+            fs::write(entry, [&bytes[..], b"x"].concat()).unwrap();
         }),
         ("cut short", |entry| {
             let bytes = fs::read(entry).unwrap();
@@ -120,8 +140,7 @@ async fn an_entry_that_cannot_be_trusted_is_replaced() {
         }),
         ("bare machine code", |entry| {
             let bytes = fs::read(entry).unwrap();
-            let start = bytes.windows(4).position(|window| window == b"\x7fELF").unwrap();
-            fs::write(entry, &bytes[start..]).unwrap();
+            fs::write(entry, &bytes[code(&bytes)..]).unwrap();
         }),
     ];
     let component = program("i32.const 0");
@@ -156,6 +175,16 @@ async fn a_folder_that_others_can_write_is_not_used() {
     fs::set_permissions(cache.path(), fs::Permissions::from_mode(0o777)).unwrap();
     engine(cache.path()).build().unwrap().load_bytes("x", &program("i32.const 0")).await.unwrap();
     assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn the_cache_keeps_to_its_limit_and_what_was_just_compiled() {
+    let cache = tempfile::tempdir().unwrap();
+    for number in 0..3 {
+        let component = program(&format!("i32.const {number} drop i32.const 0"));
+        engine(cache.path()).cache_limit(1).build().unwrap().load_bytes("x", &component).await.unwrap();
+        only_entry(cache.path());
+    }
 }
 
 #[tokio::test]
