@@ -36,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("embedding", &["tidegate"]),
     // Executables of their own, which the runner starts and never links.
     ("tidegate-compiler", &[]),
-    ("tidegate-playground", &[]),
+    ("tidegate-playground", &["tidegate-kube"]),
 ];
 
 /// Crates that may know wasmtime.

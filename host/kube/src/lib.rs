@@ -12,6 +12,7 @@ pub mod near;
 pub mod path;
 pub mod request;
 mod secret;
+pub mod select;
 pub mod status;
 pub mod text;
 pub mod x509;

@@ -13,7 +13,7 @@ use super::route::Target;
 use super::status::{Answer, Failure};
 use super::view::ListMeta;
 use crate::kinds::{Origin, Violation};
-use crate::select::{FieldSelector, LabelSelector, Selection};
+use crate::select::{FieldSelector, InvalidSelector, LabelSelector, Selection};
 use crate::store::{Object, Refused, Store};
 
 /// The objects of one page.
@@ -92,11 +92,10 @@ pub(crate) fn list(store: &Store, target: &Target, query: &Query) -> Answer<Page
 /// # Errors
 /// 400.
 pub(crate) fn selection(target: &Target, query: &Query) -> Answer<Selection> {
-    let labels =
-        LabelSelector::parse(query.get("labelSelector").unwrap_or_default()).map_err(Failure::bad_request)?;
-    let fields =
-        FieldSelector::parse(query.get("fieldSelector").unwrap_or_default()).map_err(Failure::bad_request)?;
-    for name in fields.names() {
+    let bad = |why: InvalidSelector| Failure::bad_request(why.to_string());
+    let labels = LabelSelector::parse(query.get("labelSelector").unwrap_or_default()).map_err(bad)?;
+    let fields = FieldSelector::parse(query.get("fieldSelector").unwrap_or_default()).map_err(bad)?;
+    for name in fields.terms().iter().map(|term| term.field.as_str()) {
         let known = matches!(name, "metadata.name" | "metadata.namespace")
             || target.resource.indexed.iter().any(|field| *field.name == *name);
         if known {

@@ -75,7 +75,8 @@ fn name(resource: &Resource, object: &Map<String, Value>) -> Vec<Violation> {
 
 fn labels(object: &Map<String, Value>) -> Vec<Violation> {
     let labels = object["metadata"]["labels"].as_object().into_iter().flatten();
-    let wrong = labels.filter(|(_, value)| !crate::select::is_name(value.as_str().unwrap_or_default()));
+    let wrong =
+        labels.filter(|(_, value)| !crate::select::is_label_value(value.as_str().unwrap_or_default()));
     wrong.map(|(_, value)| Violation::invalid("metadata.labels", value, LABEL_VALUE)).collect()
 }
 
@@ -131,17 +132,19 @@ fn workload(spec: &Value) -> Vec<Violation> {
             "must be greater than or equal to 0",
         ));
     }
-    let selector = LabelSelector::of_spec(&spec["selector"]);
+    let selector = LabelSelector::from_spec(&spec["selector"]);
     if spec["selector"].is_null() {
         found.push(Violation::required("spec.selector", ""));
-    } else if selector.is_everything() {
+    } else if let Err(why) = &selector {
+        found.push(Violation::invalid("spec.selector", &spec["selector"], &why.to_string()));
+    } else if selector.as_ref().is_ok_and(LabelSelector::is_everything) {
         let why = "empty selector is invalid for deployment";
         found.push(Violation::invalid("spec.selector", &spec["selector"], why));
     }
     let labels = &spec["template"]["metadata"]["labels"];
     let pairs = labels.as_object().into_iter().flatten();
     let pairs = pairs.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
-    if spec["selector"].is_null() || !selector.matches(&pairs) {
+    if spec["selector"].is_null() || !selector.is_ok_and(|selector| selector.matches(&pairs)) {
         let why = "`selector` does not match template `labels`";
         found.push(Violation::invalid("spec.template.metadata.labels", labels, why));
     }

@@ -64,8 +64,7 @@ impl Watch {
         }
         let mut selection = read::selection(target, query)?;
         if let Some(name) = &target.name {
-            selection.fields = crate::select::FieldSelector::parse(&format!("metadata.name={name}"))
-                .map_err(Failure::bad_request)?;
+            selection.fields = crate::select::FieldSelector::everything().equals("metadata.name", name);
         }
         // The real server reads it too late to call it a bad request.
         let asked = read::revision(query).map_err(|why| why.internal())?;

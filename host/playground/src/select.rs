@@ -1,15 +1,10 @@
-//! Label and field selectors, as `k8s.io/apimachinery/pkg/{labels,fields}` read them.
+//! What a list or a watch is narrowed to.
 
-mod fields;
-mod labels;
-
-pub(crate) use fields::FieldSelector;
-pub(crate) use labels::LabelSelector;
-pub(crate) use labels::is_name;
+pub(crate) use tidegate_kube::select::{FieldSelector, InvalidSelector, LabelSelector, is_label_value};
 
 use crate::store::Object;
 
-/// What a list or a watch is narrowed to.
+/// Selectors of both sorts; an object must match each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
     /// By labels.
@@ -26,6 +21,6 @@ impl Selection {
 
     /// Whether the object is selected.
     pub(crate) fn matches(&self, object: &Object) -> bool {
-        self.labels.matches(&object.labels) && self.fields.matches(object)
+        self.labels.matches(&object.labels) && self.fields.matches_with(|field| object.field(field))
     }
 }
