@@ -10,10 +10,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tidegate-kube", &[]),
     ("tidegate-authority", &["tidegate-grants"]),
     ("tidegate-transport", &["tidegate-authority", "tidegate-grants", "tidegate-kube"]),
+    ("tidegate-api", &["tidegate-kube", "tidegate-transport"]),
     ("tidegate-registry", &["tidegate-authority", "tidegate-grants", "tidegate-kube", "tidegate-transport"]),
     (
         "tidegate-bindings",
         &[
+            "tidegate-api",
             "tidegate-authority",
             "tidegate-grants",
             "tidegate-kube",
@@ -24,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "tidegate",
         &[
+            "tidegate-api",
             "tidegate-authority",
             "tidegate-bindings",
             "tidegate-grants",

@@ -7,6 +7,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
+use futures_util::stream::{BoxStream, Stream, StreamExt};
+
 use crate::http::Incoming;
 use crate::kubectl_raw::Output;
 use crate::{Code, Error};
@@ -27,6 +29,7 @@ pub struct Body {
 enum Source {
     Http(Incoming),
     Process(Box<Output>),
+    Stream(BoxStream<'static, Result<Bytes, Error>>),
     Ended,
 }
 
@@ -37,6 +40,25 @@ impl Body {
 
     pub(crate) fn process(output: Output, deadline: Instant, idle: Duration) -> Body {
         Body::new(Source::Process(Box::new(output)), deadline, idle)
+    }
+
+    /// A body that was there before: what a decorator answers with by itself.
+    pub fn from_bytes(bytes: Bytes) -> Body {
+        let now = Instant::now();
+        let once = futures_util::stream::iter((!bytes.is_empty()).then_some(Ok(bytes)));
+        Body::new(Source::Stream(once.boxed()), now + Duration::from_secs(60), Duration::from_secs(60))
+    }
+
+    /// What `wrap` makes of this body, which is a stream of its chunks: counted, changed, cut short. The deadlines stay.
+    ///
+    /// The new body is read as the old one was: nothing is read ahead unless `wrap` does, and dropping it drops the old one.
+    #[must_use]
+    pub fn wrap<S>(self, wrap: impl FnOnce(Body) -> S) -> Body
+    where
+        S: Stream<Item = Result<Bytes, Error>> + Send + 'static,
+    {
+        let (deadline, idle) = (self.deadline, self.idle);
+        Body::new(Source::Stream(wrap(self).boxed()), deadline, idle)
     }
 
     fn new(source: Source, deadline: Instant, idle: Duration) -> Body {
@@ -56,6 +78,7 @@ impl Body {
         let polled = match &mut self.source {
             Source::Http(incoming) => incoming.poll_chunk(cx),
             Source::Process(output) => output.poll_chunk(cx),
+            Source::Stream(stream) => stream.poll_next_unpin(cx),
             Source::Ended => return Poll::Ready(None),
         };
         let result = match polled {
@@ -77,12 +100,12 @@ impl Body {
     /// Errors: as [`chunk`](Body::chunk), [`Code::Timeout`] past the deadline, [`Code::TooLarge`] past `cap` bytes.
     pub async fn whole(mut self, cap: u64) -> Result<Bytes, Error> {
         let deadline = self.deadline;
-        timeout_at(deadline, self.collect(cap)).await.unwrap_or_else(|_| {
+        timeout_at(deadline, self.gather(cap)).await.unwrap_or_else(|_| {
             Err(Error::new(Code::Timeout, "the body did not end within the request's deadline"))
         })
     }
 
-    async fn collect(&mut self, cap: u64) -> Result<Bytes, Error> {
+    async fn gather(&mut self, cap: u64) -> Result<Bytes, Error> {
         let Some(first) = self.chunk().await.transpose()? else { return Ok(Bytes::new()) };
         let mut total = within(0, first.len(), cap)?;
         let Some(second) = self.chunk().await.transpose()? else { return Ok(first) };
@@ -116,11 +139,21 @@ impl Body {
     }
 }
 
+/// The chunks, as [`Body::chunk`] gives them.
+impl Stream for Body {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_chunk(cx)
+    }
+}
+
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = match self.source {
             Source::Http(_) => "http",
             Source::Process(_) => "process",
+            Source::Stream(_) => "stream",
             Source::Ended => "ended",
         };
         f.debug_struct("Body").field("source", &source).finish_non_exhaustive()

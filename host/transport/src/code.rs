@@ -36,6 +36,10 @@ pub enum Code {
     Redirect,
     /// The handle was used up, or its other half was dropped.
     Closed,
+    /// The server has no resource of that name; the message names those that are like it.
+    UnsupportedResource,
+    /// A hook of whoever embeds tidegate ended the request; the message names it.
+    Halted,
 }
 
 impl Code {
@@ -58,6 +62,8 @@ impl Code {
             Code::Protocol => "protocol",
             Code::Redirect => "redirect",
             Code::Closed => "closed",
+            Code::UnsupportedResource => "unsupported-resource",
+            Code::Halted => "halted",
         }
     }
 }

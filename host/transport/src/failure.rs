@@ -71,7 +71,9 @@ impl Reason {
             Code::Unauthorized => Reason::Unauthorized,
             Code::Forbidden => Reason::Forbidden,
             Code::Timeout => Reason::Timeout,
-            Code::Unsupported | Code::InvalidRequest => Reason::Unsupported,
+            Code::Unsupported | Code::InvalidRequest | Code::UnsupportedResource | Code::Halted => {
+                Reason::Unsupported
+            }
             Code::NotKubernetes | Code::Status | Code::TooLarge | Code::Protocol | Code::Redirect => {
                 Reason::NotKubernetes
             }
