@@ -20,6 +20,8 @@ mod lookup;
 mod near;
 mod pool;
 
+pub(crate) use catalog::segment;
+
 pub use builder::{MAX_GROUPS, MAX_RESOURCES};
 pub use cache::{Discovery, DiscoveryOptions, Keep};
 pub use catalog::{Catalog, Gap, Group, Resource, Scope, Subresource};

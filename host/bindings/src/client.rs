@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use tidegate_api::discovery::Discovery;
 use tidegate_transport::{Body, Error, Feature, Transport};
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -14,21 +15,26 @@ use crate::wit::tidegate::host::client::{Host, HostClient};
 use crate::{ByteStream, EventStream, JsonStream, LineStream, Pending, Request, Response, View};
 
 /// A guest's handle to a transport. Requests and streams hold it too: it closes with the last of them.
-pub struct Client(pub(crate) Arc<dyn Transport>);
+pub struct Client {
+    /// With the hooks of whoever embeds tidegate around it.
+    pub(crate) transport: Arc<dyn Transport>,
+    /// Shared by all guests of the connection; it does not pass their hooks.
+    pub(crate) discovery: Discovery,
+}
 
 impl Host for View<'_> {}
 
 impl HostClient for View<'_> {
     fn kind(&mut self, client: Resource<Client>) -> Result<String> {
-        Ok(self.get(&client)?.0.kind().as_str().to_owned())
+        Ok(self.get(&client)?.transport.kind().as_str().to_owned())
     }
 
     fn default_namespace(&mut self, client: Resource<Client>) -> Result<Option<String>> {
-        Ok(self.get(&client)?.0.default_namespace().map(str::to_owned))
+        Ok(self.get(&client)?.transport.default_namespace().map(str::to_owned))
     }
 
     fn supports(&mut self, client: Resource<Client>, feature: String) -> Result<bool> {
-        let support = self.get(&client)?.0.support();
+        let support = self.get(&client)?.transport.support();
         Ok(Feature::from_str(&feature).is_ok_and(|feature| support.has(feature)))
     }
 
@@ -37,7 +43,7 @@ impl HostClient for View<'_> {
         client: Resource<Client>,
         request: Resource<Request>,
     ) -> Result<Result<Resource<Pending>, Resource<Error>>> {
-        let transport = self.get(&client)?.0.clone();
+        let transport = self.get(&client)?.transport.clone();
         let started = match self.delete(request)?.take(Mode::Start) {
             Ok((request, body)) => Pending::start(transport.send(request, body)),
             Err(error) => Err(error),
@@ -92,13 +98,20 @@ impl HostClient for View<'_> {
 }
 
 impl View<'_> {
+    /// Makes a client of a connection. `name` is its name in the registry, where it has one.
+    pub(crate) fn client(&mut self, transport: Arc<dyn Transport>, name: Option<&str>) -> Client {
+        let discovery = self.context.surroundings.discoveries.of(&transport);
+        let transport = self.context.surroundings.hooks(name).around(transport);
+        Client { transport, discovery }
+    }
+
     /// Makes a request and waits here for its response; dropped while it waits, it is cancelled.
     async fn request(
         &mut self,
         client: Resource<Client>,
         request: Resource<Request>,
     ) -> Result<Result<Response, Error>> {
-        let transport = self.get(&client)?.0.clone();
+        let transport = self.get(&client)?.transport.clone();
         let (request, body) = match self.delete(request)?.take(Mode::Send) {
             Ok(taken) => taken,
             Err(error) => return Ok(Err(error)),

@@ -14,6 +14,7 @@ impl Host for View<'_> {
 
     async fn open(&mut self, name: String) -> Result<Result<Resource<Client>, Resource<Error>>> {
         let opened: Result<std::sync::Arc<dyn Transport>, Error> = self.context.connections.open(&name).await;
-        self.settle(opened.map(Client))
+        let client = opened.map(|transport| self.client(transport, Some(&name)));
+        self.settle(client)
     }
 }

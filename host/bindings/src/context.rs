@@ -1,7 +1,10 @@
 //! One guest's half of the store: what it may do, and what was refused to it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tidegate_api::discovery::Discoveries;
+use tidegate_api::middleware::Middleware;
 use tidegate_authority::Authority;
 use tidegate_registry::View as Connections;
 use tidegate_transport::{Error, Options};
@@ -10,7 +13,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTabl
 
 use crate::error::refusal;
 use crate::request::Held;
-use crate::wit::tidegate::host::{client, connections, detect, permissions, poll, types};
+use crate::wit::tidegate::host::{client, connections, detect, discovery, permissions, poll, types};
 
 /// How many handles one guest may hold at a time, WASI's among them. One more is a trap that names this cap.
 pub const MAX_HANDLES: usize = 32_768;
@@ -21,19 +24,46 @@ pub struct Context {
     pub(crate) options: Arc<Options>,
     pub(crate) connections: Connections,
     pub(crate) held: Held,
+    pub(crate) surroundings: Surroundings,
     refusal: Option<Vec<String>>,
 }
 
 impl Context {
     /// A guest with `authority`'s grants, whose transports are chosen and configured by `options`, and that sees these connections.
     pub fn new(authority: Authority, options: Arc<Options>, connections: Connections) -> Self {
-        Self { authority, options, connections, held: Held::default(), refusal: None }
+        let (held, surroundings) = Default::default();
+        Self { authority, options, connections, held, surroundings, refusal: None }
+    }
+
+    /// The same guest with hooks around its connections, and with what others know of them; by default nothing of either.
+    #[must_use]
+    pub fn with_surroundings(mut self, surroundings: Surroundings) -> Self {
+        self.surroundings = surroundings;
+        self
     }
 
     /// The flags to add, if the last error that the guest was given is a refusal: `permission-denied`, or `no-client` where every
     /// transport was refused.
     pub fn refusal(&self) -> Option<&[String]> {
         self.refusal.as_deref()
+    }
+}
+
+/// What is around a guest's connections.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// What servers have, shared by all guests that are given the same.
+    pub discoveries: Discoveries,
+    /// Hooks around every connection that has none of its own in `named`.
+    pub middleware: Middleware,
+    /// Hooks around the connections of these names.
+    pub named: BTreeMap<String, Middleware>,
+}
+
+impl Surroundings {
+    /// The hooks of a connection of this name, or of none.
+    pub(crate) fn hooks(&self, name: Option<&str>) -> &Middleware {
+        name.and_then(|name| self.named.get(name)).unwrap_or(&self.middleware)
     }
 }
 
@@ -112,7 +142,8 @@ pub fn add_to_linker<T: TidegateView + 'static>(linker: &mut Linker<T>) -> Resul
     client::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     detect::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     connections::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    permissions::add_to_linker::<T, Tidegate>(linker, T::tidegate)
+    permissions::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    discovery::add_to_linker::<T, Tidegate>(linker, T::tidegate)
 }
 
 struct Tidegate;

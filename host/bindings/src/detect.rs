@@ -17,7 +17,8 @@ impl Host for View<'_> {
         match transport::auto_detect(&self.context.authority, &self.context.options).await {
             Ok(detected) => {
                 let failures = convert::failures(&detected.failures);
-                let client = self.push(Client(detected.transport))?;
+                let client = self.client(detected.transport, None);
+                let client = self.push(client)?;
                 Ok(Ok(Detected { client, failures }))
             }
             Err(no_client) => self.fail(no_client.into()).map(Err),
@@ -49,6 +50,7 @@ impl View<'_> {
     async fn connect(&mut self, choice: Choice) -> Outcome {
         let connected: Result<Arc<dyn Transport>, Error> =
             transport::connect(&self.context.authority, &self.context.options, choice).await;
-        self.settle(connected.map(Client))
+        let client = connected.map(|transport| self.client(transport, None));
+        self.settle(client)
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! wit.rs          bindgen's traits            convert.rs   transport's words ↔ WIT's words
-//! client.rs connections.rs detect.rs permissions.rs poll.rs  one interface each
+//! client.rs connections.rs detect.rs discovery.rs permissions.rs poll.rs  one interface each
 //! types: error.rs request.rs outgoing.rs pending.rs response.rs streams.rs (all four) decode.rs (what they make of bytes)
 //! ```
 
@@ -15,6 +15,7 @@ mod context;
 mod convert;
 mod decode;
 mod detect;
+mod discovery;
 mod error;
 mod outgoing;
 mod pending;
@@ -32,7 +33,8 @@ mod streams;
 mod wit;
 
 pub use client::Client;
-pub use context::{Context, MAX_HANDLES, TidegateView, View, add_to_linker};
+pub use context::{Context, MAX_HANDLES, Surroundings, TidegateView, View, add_to_linker};
+pub use discovery::{ApiGroup, ApiResource};
 pub use outgoing::OutgoingBody;
 pub use pending::Pending;
 pub use poll::Pollable;

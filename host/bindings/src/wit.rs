@@ -32,6 +32,12 @@ wasmtime::component::bindgen!({
         "tidegate:host/client.[method]client.open-events": async | trappable,
         "tidegate:host/detect": async | trappable,
         "tidegate:host/connections.open": async | trappable,
+        "tidegate:host/discovery.lookup": async | trappable,
+        "tidegate:host/discovery.resources": async | trappable,
+        "tidegate:host/discovery.all-resources": async | trappable,
+        "tidegate:host/discovery.groups": async | trappable,
+        "tidegate:host/discovery.gaps": async | trappable,
+        "tidegate:host/discovery.refresh": async | trappable,
         default: trappable,
     },
     with: {
@@ -46,5 +52,7 @@ wasmtime::component::bindgen!({
         "tidegate:host/types.json-stream": crate::JsonStream,
         "tidegate:host/types.event-stream": crate::EventStream,
         "tidegate:host/client.client": crate::Client,
+        "tidegate:host/discovery.api-resource": crate::ApiResource,
+        "tidegate:host/discovery.api-group": crate::ApiGroup,
     },
 });

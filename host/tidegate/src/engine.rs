@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tidegate_api::discovery::{Discoveries, DiscoveryOptions};
 use tidegate_authority::HostAuthority;
 use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -23,6 +24,7 @@ pub(crate) struct Inner {
     pub(crate) host: HostAuthority,
     pub(crate) cache: Option<Store>,
     pub(crate) compiler: Compiler,
+    pub(crate) discoveries: Discoveries,
     progress: Box<dyn Fn(&Progress) + Send + Sync>,
 }
 
@@ -70,6 +72,7 @@ pub struct EngineBuilder {
     allocator: Allocator,
     compiler: Option<PathBuf>,
     compiler_memory: u64,
+    discovery: DiscoveryOptions,
     progress: Box<dyn Fn(&Progress) + Send + Sync>,
 }
 
@@ -82,6 +85,7 @@ impl Engine {
             allocator: Allocator::default(),
             compiler: None,
             compiler_memory: 4 << 30,
+            discovery: DiscoveryOptions::default(),
             progress: Box::new(|_| ()),
         }
     }
@@ -152,6 +156,13 @@ impl EngineBuilder {
         self
     }
 
+    /// For how long what a server has is known, to all guests of a connection; 10 minutes unless set.
+    #[must_use]
+    pub fn discovery(mut self, options: DiscoveryOptions) -> Self {
+        self.discovery = options;
+        self
+    }
+
     /// Is told what takes long; nobody is unless set. Must not block.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
@@ -177,7 +188,8 @@ impl EngineBuilder {
         };
         let cache = cache.map(|folder| Store::new(folder, self.cache_limit));
         let compiler = Compiler::new(self.compiler, self.compiler_memory);
-        Ok(Engine(Arc::new(Inner { wasmtime, host, cache, compiler, progress: self.progress })))
+        let (discoveries, progress) = (Discoveries::new(self.discovery), self.progress);
+        Ok(Engine(Arc::new(Inner { wasmtime, host, cache, compiler, discoveries, progress })))
     }
 }
 

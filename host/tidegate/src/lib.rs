@@ -42,6 +42,7 @@ mod inspect;
 mod linker;
 mod producers;
 mod progress;
+mod reach;
 mod run;
 mod script;
 mod settings;
@@ -57,10 +58,13 @@ pub use host::{become_program, environment, executable, kubectl_cache, working_f
 pub use inspect::{Inspected, Interfaces};
 pub use producers::Producers;
 pub use progress::Progress;
+pub use reach::reach;
 pub use run::RunBuilder;
 pub use script::Script;
 pub use stdio::{Captured, Input, Output};
 
+/// What a connection can be asked for: discovery, hooks, operations.
+pub use tidegate_api as api;
 /// What may be allowed and denied.
 pub use tidegate_grants as grants;
 /// Connections by name.

@@ -1,11 +1,13 @@
 //! One run of a script.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tidegate_bindings::Context;
+use tidegate_api::middleware::Middleware;
+use tidegate_bindings::{Context, Surroundings};
 use tidegate_grants::Grants;
 use tidegate_registry::Registry;
 use tidegate_transport::Options;
@@ -30,6 +32,8 @@ pub struct RunBuilder {
     grants: Grants,
     options: Option<Options>,
     connections: Option<Registry>,
+    middleware: Middleware,
+    named: BTreeMap<String, Middleware>,
     arguments: Vec<String>,
     environment: Option<Vec<(OsString, OsString)>>,
     stdin: Input,
@@ -45,6 +49,8 @@ impl RunBuilder {
             grants: Grants::none(),
             options: None,
             connections: None,
+            middleware: Middleware::new(),
+            named: BTreeMap::new(),
             arguments: Vec::new(),
             environment: None,
             stdin: Input::inherit(),
@@ -87,6 +93,23 @@ impl RunBuilder {
             Some(options) => options.user_agent = user_agent,
             None => self.options = Some(Options::new(user_agent)),
         }
+        self
+    }
+
+    /// Hooks around every request and response of this guest's connections, but for those that have hooks of their own.
+    ///
+    /// What the host asks for by itself passes no hook: whether a server is there, and what it has, which all guests of a connection
+    /// share.
+    #[must_use]
+    pub fn middleware(mut self, middleware: Middleware) -> Self {
+        self.middleware = middleware;
+        self
+    }
+
+    /// Hooks around the connection of this name, instead of those of [`middleware`](Self::middleware).
+    #[must_use]
+    pub fn connection_middleware(mut self, name: impl Into<String>, middleware: Middleware) -> Self {
+        self.named.insert(name.into(), middleware);
         self
     }
 
@@ -193,7 +216,10 @@ impl RunBuilder {
         self.stdin.set(&mut wasi);
         self.stdout.set(Stream::Output, &mut wasi);
         self.stderr.set(Stream::Error, &mut wasi);
-        let guest = Guest::new(Context::new(authority, options, connections), wasi.build(), reach);
+        let discoveries = engine.discoveries.clone();
+        let surroundings = Surroundings { discoveries, middleware: self.middleware, named: self.named };
+        let context = Context::new(authority, options, connections).with_surroundings(surroundings);
+        let guest = Guest::new(context, wasi.build(), reach);
         let mut store = Store::new(&engine.wasmtime, guest);
         store.set_hostcall_fuel(ONE_CALL);
         // At each tick of the epoch the guest gives way, and goes on when it is polled again.
