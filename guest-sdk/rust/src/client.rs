@@ -144,6 +144,10 @@ impl Client {
         Ok(EventStream::new(self.0.handle.open_events(wire(request)?)?))
     }
 
+    pub(crate) fn handle(&self) -> &wit::Client {
+        &self.0.handle
+    }
+
     pub(crate) fn new(handle: wit::Client, failures: Vec<Failure>) -> Self {
         let (kind, default_namespace) = (handle.kind(), handle.default_namespace());
         Self(Rc::new(Inner { handle, kind, default_namespace, failures }))

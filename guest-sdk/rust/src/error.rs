@@ -27,7 +27,7 @@ struct Inner {
 impl Error {
     /// One of the codes of `tidegate:host/types.error` (`permission-denied`, `status`, `no-client`, `invalid-request`, `unsupported`,
     /// `not-configured`, `unreachable`, `tls`, `unauthorized`, `forbidden`, `not-kubernetes`, `timeout`, `too-large`, `protocol`,
-    /// `redirect`, `closed`), or of this crate: `json` where something could not be encoded or decoded, `guest` for
+    /// `redirect`, `closed`, `unsupported-resource`, `halted`), or of this crate: `json` where something could not be encoded or decoded, `guest` for
     /// [`Error::other`]. The set may grow.
     pub fn code(&self) -> &str {
         &self.0.code
@@ -61,6 +61,11 @@ impl Error {
     /// This transport, or this host, cannot do that.
     pub fn is_unsupported(&self) -> bool {
         self.code() == "unsupported"
+    }
+
+    /// The server has no resource of the name that was looked up; the message names those that are like it.
+    pub fn is_unsupported_resource(&self) -> bool {
+        self.code() == "unsupported-resource"
     }
 
     /// A deadline passed.

@@ -29,8 +29,12 @@
 
 #[cfg(feature = "kube")]
 mod api;
+mod batch;
 mod client;
+#[cfg(feature = "kube")]
+pub mod conditions;
 pub mod connections;
+pub mod discovery;
 mod error;
 mod list;
 pub mod permissions;

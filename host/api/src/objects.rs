@@ -37,6 +37,8 @@ pub use batch::{in_order, requests};
 pub use list::Page;
 pub use options::{Delete, List, Preconditions, Propagation, Wait, Write};
 pub use patch::{Apply, Patch};
+pub use tidegate_kube::condition::{Condition, InvalidCondition};
+pub use tidegate_kube::select::{FieldSelector, InvalidSelector, LabelSelector};
 pub use wait::Waited;
 pub use watch::{Event, EventType, Watch};
 

@@ -2,6 +2,7 @@
 
 mod read;
 mod subresource;
+mod wait;
 mod watch;
 mod write;
 
@@ -11,6 +12,7 @@ use std::marker::PhantomData;
 use kube_core::{DynamicResourceScope, NamespaceResourceScope, Resource};
 
 pub use subresource::Log;
+pub(crate) use wait::value;
 pub use watch::Watch;
 
 use crate::{Client, Request, Result};
@@ -26,6 +28,7 @@ pub(crate) mod prelude {
         ApiResource, DynamicObject, GroupVersionKind, ObjectList, ObjectMeta, PartialObjectMeta, Resource,
         ResourceExt, WatchEvent,
     };
+    pub use kube_core::{Expression, Selector, SelectorExt};
 
     pub use super::Api;
 }
