@@ -36,6 +36,10 @@ impl Objects {
                 request.query.push(("force".to_owned(), "true".to_owned()));
             }
             body = self.typed(object);
+            // What does not exist yet must say its name.
+            if name_of(&body).is_empty() && body.is_object() {
+                body["metadata"]["name"] = json!(name);
+            }
         }
         write.apply(&mut request);
         let mut request = with_body(request, &body);

@@ -27,13 +27,21 @@ pub(super) fn apply(state: &mut State, target: &Target, request: &Request) -> An
     if !config["metadata"]["managedFields"].is_null() {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
+    let before = state.store.get(&target.resource.table, &key).cloned();
+    // What exists takes its name from the path; what is new must say it.
+    if before.is_none() && !config["metadata"]["name"].is_string() {
+        let text = format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            key.name()
+        );
+        return Err(Failure::bad_request(text));
+    }
     let mut config = body::checked(target, config)?;
     config["metadata"]["name"] = json!(key.name());
     if let Some(namespace) = &target.namespace {
         config["metadata"]["namespace"] = json!(namespace);
     }
     let writer = write::writer(target, request);
-    let before = state.store.get(&target.resource.table, &key).cloned();
     let old = before.as_ref().map(|before| whole(target, before));
     let merged = fields::apply(old.as_ref(), &config, &writer, force).map_err(|found| conflict(&found))?;
     let merged = body::checked(target, Value::Object(merged))?;

@@ -279,8 +279,11 @@ fn selectors(client: &Client, prefix: &str) -> Result<()> {
 fn apply(client: &Client, prefix: &str) -> Result<()> {
     let scratch = Scratch::new(client, prefix, "apply")?;
     let maps = scratch.of("cm")?;
-    let wanted = |at: &str| json!({ "apiVersion": "v1", "kind": "ConfigMap", "data": { "at": at } });
+    let wanted = |at: &str| json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "m" }, "data": { "at": at } });
     let one = PatchParams::apply("one");
+    let nameless = json!({ "apiVersion": "v1", "kind": "ConfigMap" });
+    let error = maps.patch("m", &one, &Patch::Apply(nameless)).err();
+    same("without a name", error.and_then(|error| error.status().map(|status| status.code)), Some(400))?;
     maps.patch("m", &one, &Patch::Apply(wanted("first")))?;
     let other = PatchParams::apply("other");
     let error = maps.patch("m", &other, &Patch::Apply(wanted("second"))).err();
@@ -305,7 +308,7 @@ fn subresources(client: &Client, prefix: &str) -> Result<()> {
         &PatchParams::default(),
         &Patch::Merge(json!({ "spec": { "replicas": 0 } })),
     )?;
-    same("scale", scaled.spec.and_then(|spec| spec.replicas), None::<i32>).or_else(|_| Ok::<_, Error>(()))?;
+    same("scale", scaled.metadata.name.as_deref(), Some("one"))?;
     same("get_scale", sets.get_scale("one")?.metadata.name.as_deref(), Some("one"))?;
     same("get_status", sets.get_status("one")?.name_any().as_str(), "one")?;
     let accounts = scratch.of("sa")?;
