@@ -18,8 +18,8 @@ use crate::{ByteStream, EventStream, JsonStream, LineStream, Pending, Request, R
 pub struct Client {
     /// With the hooks of whoever embeds tidegate around it.
     pub(crate) transport: Arc<dyn Transport>,
-    /// Shared by all guests of the connection; it does not pass their hooks.
-    pub(crate) discovery: Discovery,
+    /// Without hooks: what is known of the server is known to all guests of the connection.
+    bare: Arc<dyn Transport>,
 }
 
 impl Host for View<'_> {}
@@ -100,9 +100,14 @@ impl HostClient for View<'_> {
 impl View<'_> {
     /// Makes a client of a connection. `name` is its name in the registry, where it has one.
     pub(crate) fn client(&mut self, transport: Arc<dyn Transport>, name: Option<&str>) -> Client {
-        let discovery = self.context.surroundings.discoveries.of(&transport);
-        let transport = self.context.surroundings.hooks(name).around(transport);
-        Client { transport, discovery }
+        let bare = transport.clone();
+        Client { transport: self.context.surroundings.hooks(name).around(transport), bare }
+    }
+
+    /// What the server of a client's connection has.
+    pub(crate) fn discovery(&self, client: &Resource<Client>) -> Result<Discovery> {
+        let bare = &self.get(client)?.bare;
+        Ok(self.context.surroundings.discoveries.of(bare))
     }
 
     /// Makes a request and waits here for its response; dropped while it waits, it is cancelled.

@@ -41,7 +41,7 @@ impl Host for View<'_> {
         client: Resource<Client>,
         name: String,
     ) -> Result<Result<Resource<ApiResource>, Resource<Error>>> {
-        let discovery = self.get(&client)?.discovery.clone();
+        let discovery = self.discovery(&client)?;
         let found: Result<Arc<Kind>, LookupError> = discovery.lookup(&name).await;
         self.settle(found.map(ApiResource::from).map_err(Error::from))
     }
@@ -74,7 +74,7 @@ impl Host for View<'_> {
     }
 
     async fn refresh(&mut self, client: Resource<Client>) -> Result<Result<(), Resource<Error>>> {
-        let discovery = self.get(&client)?.discovery.clone();
+        let discovery = self.discovery(&client)?;
         let refreshed = discovery.refresh().await;
         self.answer(refreshed.map(drop))
     }
@@ -179,7 +179,7 @@ impl HostApiGroup for View<'_> {
 
 impl View<'_> {
     async fn catalog(&mut self, client: &Resource<Client>) -> Result<Result<Arc<Catalog>, Error>> {
-        let discovery = self.get(client)?.discovery.clone();
+        let discovery = self.discovery(client)?;
         Ok(discovery.catalog().await)
     }
 

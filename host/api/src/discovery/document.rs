@@ -8,7 +8,7 @@ use super::builder::Builder;
 use super::catalog::Catalog;
 use super::{aggregated, legacy};
 
-/// The largest document that is read, in bytes. That of a cluster with 1,000 kinds has about 2 MB.
+/// The largest document that is read, in bytes.
 pub const MAX_DOCUMENT: u64 = 32 << 20;
 
 /// Why a document is no discovery document. Its text is not in the message.

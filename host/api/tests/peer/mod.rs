@@ -17,8 +17,21 @@ use tidegate_transport::{Body, BodyReader, Error, Feature, Kind, Response, Suppo
 pub(crate) enum Says {
     Text(&'static str, String),
     Code(u16),
+    /// Each once, the last for good.
+    InTurn(Vec<Says>),
     /// An answer only after the test has gone on for this long.
     Late(Duration, Box<Says>),
+}
+
+impl Says {
+    /// What is said now.
+    fn take(&mut self) -> Says {
+        match self {
+            Says::InTurn(turns) if turns.len() > 1 => turns.remove(0),
+            Says::InTurn(turns) => turns[0].clone(),
+            other => other.clone(),
+        }
+    }
 }
 
 /// Answers requests for paths it knows, 404 to all others.
@@ -89,7 +102,8 @@ impl Transport for Table {
             request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let line = format!("{} {}?{}", request.method, request.path, query.join("&"));
         self.log.lock().unwrap().push(line.trim_end_matches('?').to_owned());
-        let says = self.answers.lock().unwrap().get(&request.path).cloned().unwrap_or(Says::Code(404));
+        let says =
+            self.answers.lock().unwrap().get_mut(&request.path).map(Says::take).unwrap_or(Says::Code(404));
         async move { answer(says).await }.boxed()
     }
 }
@@ -97,6 +111,7 @@ impl Transport for Table {
 async fn answer(mut says: Says) -> Result<Response, Error> {
     loop {
         match says {
+            Says::InTurn(_) => unreachable!("taken in turn"),
             Says::Late(wait, then) => {
                 tokio::time::sleep(wait).await;
                 says = *then;
