@@ -164,7 +164,15 @@ fn identity(record: &Record) -> Vec<String> {
 fn class(recorder: &Recorder, records: &[Record], said: &Said<'_>) -> Class {
     let (Said::Kubectl(text) | Said::Tidegate(text)) = said;
     let names_one_of = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let plugin = names_one_of(&["getting credentials", "plugin", "provider", "oidc", "ID Token", "id-token"]);
+    let plugin = names_one_of(&[
+        "getting credentials",
+        "plugin",
+        "provider",
+        "oidc",
+        "ID Token",
+        "id-token",
+        "Must provide",
+    ]);
     let unreachable = match said {
         // Where it finds nothing in the file, kubectl tries that address.
         Said::Kubectl(_) => names_one_of(&["refused", "no such host"]) && !text.contains("localhost:8080"),
