@@ -8,9 +8,10 @@ use crate::places;
 use crate::say::{self, Failure};
 
 /// What is fuzzed, and where its first inputs are, from the root of the clone.
-const TARGETS: [(&str, &str); 3] = [
+const TARGETS: [(&str, &str); 4] = [
     ("kubeconfig", "tests/corpus"),
     ("exec", "tests/fuzz/seeds/exec"),
+    ("oidc", "tests/fuzz/seeds/oidc"),
     ("configuration", "tests/fuzz/seeds/configuration"),
 ];
 

@@ -5,8 +5,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use tidegate_kube::Secret;
+use tidegate_kube::kubeconfig::provider::gcp::Gcp;
 use tidegate_kube::kubeconfig::provider::oidc::{error_name, refreshed, token_endpoint};
-use tidegate_kube::kubeconfig::{Scheme, provider};
+use tidegate_kube::kubeconfig::{AuthProvider, Scheme};
 
 fuzz_target!(|bytes: &[u8]| {
     match token_endpoint(bytes) {
@@ -20,12 +22,14 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some(name) = error_name(bytes) {
         assert!(name.bytes().all(|byte| byte.is_ascii_graphic()), "{name}");
     }
-    let command = provider::gcp::Command {
-        program: "gcloud".to_owned(),
-        args: Vec::new(),
-        token_path: vec!["credential".to_owned(), "access_token".to_owned()],
-        expiry_path: vec!["credential".to_owned(), "token_expiry".to_owned()],
-    };
+    let config = [
+        ("cmd-path", "gcloud"),
+        ("token-key", "{.credential.access_token}"),
+        ("expiry-key", "{.credential.token_expiry}"),
+    ];
+    let config = config.map(|(name, value)| (name.to_owned(), Secret::new(value.to_owned()))).into();
+    let command = Gcp::of(&AuthProvider { name: "gcp".to_owned(), config }).map(|gcp| gcp.command);
+    let Ok(Some(command)) = command else { unreachable!("the entry has a command") };
     if let Err(error) = command.parse(bytes) {
         hides(&error.to_string());
     }

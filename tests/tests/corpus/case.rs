@@ -28,8 +28,6 @@ pub(crate) struct Case {
     pub(crate) kubectl: Option<String>,
     /// Why the two differ.
     pub(crate) differs: Option<String>,
-    /// What tidegate cannot do yet: its outcome is not looked at.
-    pub(crate) awaits: Option<String>,
     /// Header and kubeconfig, templates in them.
     pub(crate) bytes: Vec<u8>,
     /// Where the kubeconfig begins.
@@ -92,7 +90,6 @@ impl Case {
             "encode" => self.encode = Encode::named(&value),
             "expect" => self.expect = Some(value),
             "kubectl" => self.kubectl = Some(value),
-            "awaits" => self.awaits = Some(value),
             "differs" => self.differs = Some(value),
             _ => panic!("{}: no such word: {word}", self.name),
         }

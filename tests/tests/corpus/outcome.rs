@@ -145,8 +145,12 @@ fn identity(record: &Record) -> Vec<String> {
         let with = credentials.as_ref().map_or(String::new(), |given| format!(" with {given}"));
         parts.push(format!("through {proxy} {manner} {target}{with}"));
     }
-    if !matches!(header("accept-encoding").as_deref(), Some("gzip") | None) {
-        parts.push(format!("Accept-Encoding: {}", header("accept-encoding").unwrap_or_default()));
+    if header("accept-encoding").as_deref() != Some("gzip") {
+        parts.push("nothing packed".to_owned());
+    }
+    if record.sni.is_some() || !matches!(record.door, Door::Plain) {
+        let offered = record.protocols.join(", ");
+        parts.extend((offered != "h2, http/1.1").then(|| format!("offering {offered:?}")));
     }
     let mut impersonated: Vec<String> = record
         .asked
