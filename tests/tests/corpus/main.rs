@@ -2,6 +2,9 @@
 //!
 //! A case is a file of `tests/corpus`: see the README there. Both clients meet a [`Recorder`](tidegate_tests::Recorder) of their own; what it
 //! wrote down of the request for pods is compared as one line of text. `UPDATE_CORPUS=1` writes what was found into the cases' headers.
+//!
+//! Covers: A2, A5, A6
+// Parts of A1 (but that a token file is read again), A3 (but its cache), A4 (but its refresh) and T4 (but a guest's own documents).
 
 mod case;
 mod clients;
