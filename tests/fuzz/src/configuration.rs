@@ -56,9 +56,11 @@ fn variable(line: &[u8]) -> Option<(OsString, OsString)> {
     Some((OsStr::from_bytes(&name).to_owned(), OsStr::from_bytes(&line[at + 1..]).to_owned()))
 }
 
-/// Whether the word may be a name: only what stands behind a colon or an equals sign is a value.
+/// Whether the word may be a name: only what stands behind a colon is a value, and in quotes a name may hold a colon.
 fn is_name(file: &[u8], variables: &[(OsString, OsString)], word: &str) -> bool {
     let file = String::from_utf8_lossy(file);
     let in_file = file.match_indices(word).any(|(at, _)| !file[..at].ends_with(": "));
-    in_file || variables.iter().any(|(name, _)| name.to_string_lossy().contains(word))
+    in_file
+        || file.contains(['"', '\''])
+        || variables.iter().any(|(name, _)| name.to_string_lossy().contains(word))
 }
