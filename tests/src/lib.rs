@@ -4,6 +4,7 @@
 
 mod ask;
 mod certificate;
+mod debian;
 mod http;
 mod issuer;
 mod live;
@@ -21,6 +22,7 @@ mod terminal;
 mod who;
 
 pub use certificate::Shown;
+pub use debian::{Proxy, ProxyKind};
 pub use http::{Act, Asked};
 pub use issuer::{CLIENT, Grant, Issuer};
 pub use live::{Live, eventually, is_alive};

@@ -44,7 +44,7 @@ impl Drop for KubectlProxy {
 }
 
 /// A shell around the program that ends it when our end of its standard input closes, however this process ends.
-fn leaves_with_us(program: &Command, arguments: &[&str]) -> Command {
+pub(crate) fn leaves_with_us(program: &Command, arguments: &[&str]) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell
         .args(["-c", "\"$@\" & cat >/dev/null; kill $!; wait", "sh"])

@@ -20,7 +20,12 @@ pub(crate) fn run(filter: &[&str]) -> Result<ExitCode, Failure> {
     say::step("building the embedding example");
     say::run(places::cargo().args(["build", "--locked", "--package", "embedding"]))?;
     let guests = build::guests(&["--workspace"])?;
-    packages(&[("strace", "strace"), ("ip", "iproute2")])?;
+    packages(&[
+        ("strace", "strace"),
+        ("ip", "iproute2"),
+        ("tinyproxy", "tinyproxy-bin"),
+        ("microsocks", "microsocks"),
+    ])?;
     say::step("preparing the real control plane: etcd, kube-apiserver, …, kubectl, kwok");
     Tools::ensure(&mut |line| eprintln!("  {line}"))?;
     let mut sum = Sum::default();
