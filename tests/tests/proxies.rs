@@ -98,9 +98,8 @@ fn server_and_proxy_are_granted_each_for_itself() {
         flags.collect::<Vec<_>>()
     };
     let (to_server, to_proxy) = (format!("--allow-net={server}"), format!("--allow-net={}", proxy.address()));
-    let before = proxy.log();
     assert_eq!(missing("192.0.2.1"), [to_server.clone(), to_proxy.clone()]);
     assert_eq!(missing(&server.to_string()), [to_proxy]);
     assert_eq!(missing(&proxy.address().to_string()), [to_server]);
-    assert_eq!(proxy.log(), before, "nobody asked the proxy for anything");
+    assert!(!proxy.log().contains("Request ("), "nobody asked the proxy for anything: {}", proxy.log());
 }

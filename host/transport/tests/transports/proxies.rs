@@ -89,6 +89,12 @@ async fn a_bad_http_proxy_is_told_within_the_deadline() {
         ("closes", says(""), Code::Unreachable, "closed the connection before"),
         ("half an answer", says("HTTP/1.1 20"), Code::Unreachable, "closed the connection before"),
         ("wants a user", says("HTTP/1.1 407 P\r\n\r\n"), Code::Forbidden, "http://user:password@host:port"),
+        (
+            "wants it otherwise",
+            says("HTTP/1.0 401 U\r\n\r\n"),
+            Code::Forbidden,
+            "wants a user and a password (401)",
+        ),
         ("forbids", says("HTTP/1.1 403 Filtered\r\n\r\n"), Code::Forbidden, "(403 Filtered)"),
         (
             "cannot",

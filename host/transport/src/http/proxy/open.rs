@@ -121,11 +121,15 @@ impl Proxy {
     fn refused(&self, target: &Endpoint, Status { code, reason }: &Status) -> Error {
         let shown = self.shown();
         let (kind, text) = match (code, &self.user) {
-            (407, None) => (Code::Forbidden, format!("{shown} wants a user and a password (407); {CURE}")),
-            (407, Some(_)) => {
-                (Code::Forbidden, format!("{shown} does not accept the user and password of its URL (407)"))
+            // tinyproxy says 401 where it means 407.
+            (401 | 407, None) => {
+                (Code::Forbidden, format!("{shown} wants a user and a password ({code}); {CURE}"))
             }
-            (401 | 403 | 405, _) => {
+            (401 | 407, Some(_)) => (
+                Code::Forbidden,
+                format!("{shown} does not accept the user and password of its URL ({code})"),
+            ),
+            (403 | 405, _) => {
                 let text = format!(
                     "{shown} does not allow connections to {target} ({code} {reason}); its administrator could"
                 );
