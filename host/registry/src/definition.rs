@@ -1,7 +1,9 @@
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use tidegate_authority::Authority;
 use tidegate_kube::kubeconfig::{self, Choice as Pick};
-use tidegate_transport::{Choice, Options};
+use tidegate_transport::{Choice, Direct, Error, Options, Transport, connect, connect_direct};
 
 use crate::RegisterError;
 
@@ -12,6 +14,8 @@ pub enum Definition {
     KubeConfig(KubeConfig),
     /// A pod's service account.
     ServiceAccount(ServiceAccount),
+    /// A server and a credential as values, from code alone.
+    Direct(Arc<Direct>),
 }
 
 /// A kubeconfig file, read when the connection is opened, and what of it.
@@ -65,19 +69,29 @@ impl Definition {
         Self::ServiceAccount(ServiceAccount::default())
     }
 
-    /// `kubeconfig` or `service-account`.
+    /// A server and a credential as values.
+    pub fn direct(direct: Direct) -> Self {
+        Self::Direct(Arc::new(direct))
+    }
+
+    /// `kubeconfig`, `service-account` or `direct`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::KubeConfig(_) => "kubeconfig",
             Self::ServiceAccount(_) => "service-account",
+            Self::Direct(_) => "direct",
         }
     }
 
-    /// How transports get there. Nothing of a kubeconfig that `base` chooses is combined with another file: that could send one
-    /// cluster's credential to another.
-    pub(crate) fn options(&self, base: &Options) -> (Options, Choice) {
+    /// Reads what it names, connects and probes. Nothing of a kubeconfig that `base` chooses is combined with another file: that could
+    /// send one cluster's credential to another.
+    pub(crate) async fn connect(
+        &self,
+        authority: &Authority,
+        base: &Options,
+    ) -> Result<Arc<dyn Transport>, Error> {
         let mut options = base.clone();
-        match self {
+        let choice = match self {
             Self::KubeConfig(KubeConfig { path, entry }) => {
                 options.kubeconfig = Default::default();
                 options.kubeconfig.path = Some(path.clone());
@@ -89,14 +103,18 @@ impl Definition {
                         options.kubeconfig.user = Some(user);
                     }
                 }
-                (options, Choice::ReadKubeConfig { path: None, context: None })
+                Choice::ReadKubeConfig { path: None, context: None }
             }
             Self::ServiceAccount(ServiceAccount { folder, address }) => {
                 options.in_cluster.folder = folder.clone().or(options.in_cluster.folder);
                 options.in_cluster.address = address.clone().or(options.in_cluster.address);
-                (options, Choice::InCluster)
+                Choice::InCluster
             }
-        }
+            Self::Direct(direct) => {
+                return connect_direct(authority, &options, (**direct).clone()).await;
+            }
+        };
+        connect(authority, &options, choice).await
     }
 }
 

@@ -81,7 +81,7 @@ pub enum RegisterError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// What is not a kubeconfig has no cluster whose name it could take.
-    #[error("a connection from a {kind} needs a name; give one")]
+    #[error("a {kind} connection has no cluster to be called after; give a name")]
     NameRequired {
         /// As [`Definition::kind`](crate::Definition::kind).
         kind: &'static str,

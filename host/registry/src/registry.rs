@@ -97,6 +97,7 @@ impl Registry {
         let path = match &definition {
             Definition::KubeConfig(KubeConfig { path, .. }) => Some(path),
             Definition::ServiceAccount(ServiceAccount { folder, .. }) => folder.as_ref(),
+            Definition::Direct(_) => None,
         };
         if let Some(path) = path.filter(|path| !path.is_absolute()) {
             return Err(RegisterError::Relative(path.clone()));
@@ -205,8 +206,8 @@ impl Connection {
         if let Some(found) = shared.iter().find(|shared| shared.is_under(authority)) {
             return found.clone();
         }
-        let (options, choice) = self.definition.options(base);
-        let new = Arc::new(Shared::new(self.name.clone(), authority.clone(), options, choice));
+        let (name, definition) = (self.name.clone(), self.definition.clone());
+        let new = Arc::new(Shared::new(name, authority.clone(), definition, base.clone()));
         shared.push(new.clone());
         new
     }

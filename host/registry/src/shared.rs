@@ -6,10 +6,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tidegate_authority::Authority;
 use tidegate_kube::request::Request;
-use tidegate_transport::{
-    BodyReader, Choice, Code, Error, Kind, Options, Response, Support, Transport, connect, probe,
-};
+use tidegate_transport::{BodyReader, Code, Error, Kind, Options, Response, Support, Transport, probe};
 use tokio::time::Instant;
+
+use crate::definition::Definition;
 
 /// How long an answer to the probe is good for whoever opens the connection next.
 const PROVEN: Duration = Duration::from_secs(10);
@@ -22,8 +22,8 @@ const REMAKE: Duration = Duration::from_secs(5);
 pub(crate) struct Shared {
     name: Arc<str>,
     authority: Authority,
+    definition: Definition,
     options: Options,
-    choice: Choice,
     state: Mutex<State>,
     /// One attempt at a time; the others wait for its result.
     turn: tokio::sync::Mutex<()>,
@@ -47,7 +47,12 @@ struct Current {
 }
 
 impl Shared {
-    pub(crate) fn new(name: Arc<str>, authority: Authority, options: Options, choice: Choice) -> Self {
+    pub(crate) fn new(
+        name: Arc<str>,
+        authority: Authority,
+        definition: Definition,
+        options: Options,
+    ) -> Self {
         let state = State {
             current: None,
             suspect: false,
@@ -60,8 +65,8 @@ impl Shared {
         Self {
             name,
             authority,
+            definition,
             options,
-            choice,
             state: Mutex::new(state),
             turn: tokio::sync::Mutex::default(),
         }
@@ -81,7 +86,7 @@ impl Shared {
         (state.closed, state.current) = (true, None);
     }
 
-    /// A handle to a transport that answers. Errors: as [`connect`]'s, said of this connection.
+    /// A handle to a transport that answers. Errors: as [`Definition::connect`]'s, said of this connection.
     pub(crate) async fn open(self: &Arc<Self>) -> Result<Arc<dyn Transport>, Error> {
         let _turn = self.turn.lock().await;
         let current = match self.standing()? {
@@ -123,7 +128,7 @@ impl Shared {
     /// Reads the definition's files again, connects and probes. The caller has the turn.
     async fn make(&self) -> Result<Current, Error> {
         self.state().tried = Some(self.now());
-        let made = connect(&self.authority, &self.options, self.choice.clone()).await;
+        let made = self.definition.connect(&self.authority, &self.options).await;
         let (mut state, now) = (self.state(), self.now());
         if state.closed {
             return Err(self.gone());

@@ -36,6 +36,7 @@ fn shown(configuration: &Configuration) -> String {
                 None => "pod".to_owned(),
                 Some(folder) => format!("account {}", folder.display()),
             },
+            Definition::Direct(_) => "direct".to_owned(),
         };
         format!("{name}: {what} ({})", origin.as_str())
     });

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use tidegate_registry::{Definition, Registry};
-use tidegate_transport::Options;
+use tidegate_transport::{Direct, DirectCredential, Options};
 
 const CONNECTIONS: usize = 10_000;
 
@@ -65,5 +65,19 @@ fn ten_thousand_idle_connections() {
     let lookup = start.elapsed() / (rounds * CONNECTIONS as u32);
     println!("{CONNECTIONS} idle connections: {each} bytes each, {lookup:?} to look one up");
     assert!(each < 2048, "{each} bytes each");
+
+    let before = ALLOCATED.load(Ordering::Relaxed);
+    for name in &names {
+        let direct = Direct {
+            ca: Some(vec![b'A'; 1_100]),
+            credential: DirectCredential::Header(format!("Bearer {}", "t".repeat(60)).into()),
+            ..Direct::new("https://10.20.30.40:6443")
+        };
+        registry.register(&format!("direct-{name}"), Definition::direct(direct)).expect("register");
+    }
+    let direct = (ALLOCATED.load(Ordering::Relaxed) - before) / CONNECTIONS;
+    assert_eq!(descriptors(), open, "an idle connection has no descriptor");
+    println!("{CONNECTIONS} more as values: {direct} bytes each");
+    assert!(direct < 2048, "{direct} bytes each");
     assert!(lookup.as_micros() < 20, "{lookup:?} to look one up");
 }

@@ -67,6 +67,8 @@ pub use stdio::{Captured, Input, Output};
 pub use tidegate_api as api;
 /// What may be allowed and denied.
 pub use tidegate_grants as grants;
+/// Kubernetes' own words: `Secret`, kubeconfigs, requests.
+pub use tidegate_kube as kube;
 /// Connections by name.
 pub use tidegate_registry as registry;
 /// How clusters are reached.

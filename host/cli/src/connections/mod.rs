@@ -107,6 +107,8 @@ impl Row<'_> {
                 fields.extend(account.folder.as_ref().map(|folder| ("folder", folder.display().to_string())));
                 fields.extend(account.address.clone().map(|address| ("address", address)));
             }
+            // Of code alone: no configuration has one.
+            Definition::Direct(_) => {}
         }
         fields
     }

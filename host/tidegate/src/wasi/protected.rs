@@ -82,6 +82,7 @@ fn named(
                 paths.extend(folder.clone());
                 endpoints.extend(address.as_deref().and_then(|address| Endpoint::parse(address).ok()));
             }
+            Definition::Direct(direct) => endpoints.extend(of_url(&direct.server)),
         }
     }
     unread
