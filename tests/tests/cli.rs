@@ -105,10 +105,11 @@ fn granting_what_doctor_says_leads_to_a_transport() {
             Run::command("doctor").flag("--transports=KubeConfig").variable("KUBECONFIG", peer.kubeconfig());
         let outcome = granted.iter().fold(run, Run::flag).run();
         if outcome.code() == 0 {
-            assert_eq!(
-                outcome.stdout.trim(),
-                format!("KubeConfig    works: {}, namespace default", peer.url())
-            );
+            let mut lines = outcome.stdout.lines();
+            let works = format!("KubeConfig    works: {}, namespace default", peer.url());
+            assert_eq!(lines.next(), Some(works.as_str()));
+            let credential = lines.next().unwrap_or_default().trim();
+            assert!(credential.starts_with("credential: token: user "), "{outcome:?}");
             assert_eq!(round, 3, "{granted:?}");
             return;
         }

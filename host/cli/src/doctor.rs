@@ -2,22 +2,28 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use tidegate::transport::{Finding, Reason};
+use serde_json::{Value, json};
+use tidegate::kube::date;
+use tidegate::transport::{CredentialReport, Finding, Reason};
 
 use crate::COULD_NOT_START;
-use crate::flags::{AccessFlags, Connections};
+use crate::flags::{Connections, DoctorFlags};
 use crate::observer::ToStderr;
 use crate::report::{self, Style};
 
+/// Beneath the verdict of a transport.
+const INDENT: &str = "\n                ";
+
 /// Exit code: 0 where at least one transport works, else 1.
-pub(crate) fn run(flags: &AccessFlags) -> ExitCode {
-    let (grants, _) = match flags.config.grants(&flags.grants, Connections::Unused) {
+pub(crate) fn run(DoctorFlags { access, json }: &DoctorFlags) -> ExitCode {
+    let (grants, _) = match access.config.grants(&access.grants, Connections::Unused) {
         Ok(grants) => grants,
         Err(unusable) => return unusable.told(),
     };
     let user_agent = format!("tidegate/{} (doctor)", env!("CARGO_PKG_VERSION"));
-    let options = flags.connect.options(&user_agent, &grants, Arc::new(ToStderr::new(&flags.output)));
+    let options = access.connect.options(&user_agent, &grants, Arc::new(ToStderr::new(&access.output)));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -28,14 +34,100 @@ pub(crate) fn run(flags: &AccessFlags) -> ExitCode {
     let findings = runtime.block_on(tidegate::diagnose(grants, &options));
     runtime.shutdown_background();
     let style = Style::of(&std::io::stdout());
-    let text: Vec<String> = findings.iter().map(|finding| shown(style, finding)).collect();
-    report::print(&text.join("\n"));
+    let now = SystemTime::now();
+    let text = match json {
+        true => as_json(&findings),
+        false => findings.iter().map(|finding| shown(style, finding, now)).collect::<Vec<_>>().join("\n"),
+    };
+    report::print(&text);
     let works = findings.iter().any(|finding| finding.verdict.is_ok());
     if works { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// One transport: its verdict, what it came from, and what to grant.
-fn shown(style: Style, finding: &Finding) -> String {
+/// One transport: its verdict, what it came from, what to grant, and its credentials.
+fn shown(style: Style, finding: &Finding, now: SystemTime) -> String {
+    let credentials = finding.credentials.iter().map(|report| {
+        let lacks = report.missing.iter().map(|what| format!("{INDENT}  {} {what}", style.yellow("but:")));
+        format!(
+            "{INDENT}{} {}{}",
+            style.bold("credential:"),
+            credential(report, now),
+            lacks.collect::<String>()
+        )
+    });
+    verdict(style, finding) + &credentials.collect::<String>()
+}
+
+/// `exec plugin: aws, user "dev", ends 2026-11-21T15:00:00Z (in 14 min), had just now`
+fn credential(report: &CredentialReport, now: SystemTime) -> String {
+    let mut text = format!("{}: {}", report.kind, report.source);
+    if let Some(end) = report.expires {
+        let (word, when) = match end.duration_since(now) {
+            Ok(left) => ("ends", format!("in {}", about(left))),
+            Err(past) => ("ended", format!("{} ago", about(past.duration()))),
+        };
+        text += &format!(", {word} {} ({when})", date::format(end));
+    }
+    if let Some(had) = report.refreshed {
+        let ago = now.duration_since(had).unwrap_or_default();
+        text += &match ago.as_secs() {
+            0..10 => ", had just now".to_owned(),
+            _ => format!(", had {} ago", about(ago)),
+        };
+    }
+    text
+}
+
+/// To one unit, as people say it.
+fn about(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn as_json(findings: &[Finding]) -> String {
+    let list: Vec<Value> = findings.iter().map(object).collect();
+    format!("{:#}", Value::Array(list))
+}
+
+fn object(finding: &Finding) -> Value {
+    let credentials: Vec<Value> = finding
+        .credentials
+        .iter()
+        .map(|report| {
+            json!({
+                "kind": report.kind.as_str(),
+                "source": report.source,
+                "expires": report.expires.map(date::format),
+                "refreshed": report.refreshed.map(date::format),
+                "missing": report.missing,
+            })
+        })
+        .collect();
+    let transport = finding.transport.as_str();
+    match &finding.verdict {
+        Ok(reached) => json!({
+            "transport": transport,
+            "works": true,
+            "server": reached.server,
+            "namespace": reached.default_namespace,
+            "credentials": credentials,
+        }),
+        Err(failure) => json!({
+            "transport": transport,
+            "works": false,
+            "reason": failure.reason.as_str(),
+            "detail": failure.detail,
+            "missing": failure.missing,
+            "credentials": credentials,
+        }),
+    }
+}
+
+fn verdict(style: Style, finding: &Finding) -> String {
     let name = style.bold(&format!("{:<14}", finding.transport.to_string()));
     match &finding.verdict {
         Ok(reached) => {
@@ -48,10 +140,10 @@ fn shown(style: Style, finding: &Finding) -> String {
                 Reason::PermissionDenied | Reason::NotConfigured => style.yellow(&verdict),
                 _ => style.red(&verdict),
             };
-            let detail = failure.detail.replace('\n', "\n                ");
+            let detail = failure.detail.replace('\n', INDENT);
             let grant = match failure.missing.as_slice() {
                 [] => String::new(),
-                flags => format!("\n                {} {}", style.bold("grant:"), flags.join(" ")),
+                flags => format!("{INDENT}{} {}", style.bold("grant:"), flags.join(" ")),
             };
             format!("{name}{verdict} {detail}{grant}")
         }
@@ -60,8 +152,10 @@ fn shown(style: Style, finding: &Finding) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
     use expect_test::expect;
-    use tidegate::transport::{Failure, Finding, Kind, Reached, Reason};
+    use tidegate::transport::{CredentialKind, CredentialReport, Failure, Finding, Kind, Reached, Reason};
 
     use super::shown;
     use crate::report::Style;
@@ -74,7 +168,10 @@ mod tests {
         };
         let reached =
             Reached { server: "https://127.0.0.1:6443".into(), default_namespace: Some("web".into()) };
-        let shown = |transport, verdict| shown(Style::Plain, &Finding { transport, verdict });
+        let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let shown = |transport, verdict| {
+            shown(Style::Plain, &Finding { transport, verdict, credentials: Vec::new() }, now)
+        };
         expect!["InCluster     works: https://127.0.0.1:6443, namespace web"]
             .assert_eq(&shown(Kind::InCluster, Ok(reached)));
         expect![[r#"
@@ -84,5 +181,49 @@ mod tests {
             Kind::KubeConfig,
             failure(Reason::PermissionDenied, "read access to \"/x\"", &["--allow-read=/x"]),
         ));
+    }
+
+    #[test]
+    fn a_credential_is_explained_and_never_told() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let at = |seconds: i64| -> Option<SystemTime> {
+            let distance = Duration::from_secs(seconds.unsigned_abs());
+            if seconds < 0 { now.checked_sub(distance) } else { now.checked_add(distance) }
+        };
+        for (expires, refreshed, missing, text) in [
+            (None, None, &[][..], "exec plugin: aws"),
+            (at(880), at(-3), &[], "exec plugin: aws, ends 1970-01-12T14:01:20Z (in 14 min), had just now"),
+            (
+                at(-7),
+                at(-86_400),
+                &[],
+                "exec plugin: aws, ended 1970-01-12T13:46:33Z (7 s ago), had 24 h ago",
+            ),
+            (
+                at(864_000),
+                None,
+                &["it failed"],
+                "exec plugin: aws, ends 1970-01-22T13:46:40Z (in 10 days)\n  but: it failed",
+            ),
+        ] {
+            let report = CredentialReport {
+                kind: CredentialKind::ExecPlugin,
+                source: "aws".to_owned(),
+                expires,
+                refreshed,
+                missing: missing.iter().map(ToString::to_string).collect(),
+            };
+            let reached = Reached { server: "https://h".into(), default_namespace: None };
+            let finding =
+                Finding { transport: Kind::KubeConfig, verdict: Ok(reached), credentials: vec![report] };
+            let shown = shown(Style::Plain, &finding, now).replace(super::INDENT, "\n");
+            assert_eq!(
+                shown,
+                format!("KubeConfig    works: https://h, namespace default\ncredential: {text}")
+            );
+            let json: serde_json::Value = serde_json::from_str(&super::as_json(&[finding])).expect("JSON");
+            assert_eq!(json[0]["credentials"][0]["kind"], "exec plugin");
+            assert_eq!(json[0]["works"], true);
+        }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::SystemTime;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::date;
 
 const SEQUENCE: u8 = 0x30;
@@ -40,6 +43,16 @@ pub fn not_after(der: &[u8]) -> Option<SystemTime> {
     let [year, month, date] = [&day[..4], &day[4..6], &day[6..]];
     let [hour, minute, second] = [&time[..2], &time[2..4], &time[4..]];
     date::parse(&format!("{year}-{month}-{date}T{hour}:{minute}:{second}Z"))
+}
+
+/// [`not_after`] of the first certificate in PEM.
+pub fn pem_not_after(pem: &[u8]) -> Option<SystemTime> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    let text = std::str::from_utf8(pem).ok()?;
+    let (_, rest) = text.split_once(BEGIN)?;
+    let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
+    let joined: String = body.split_ascii_whitespace().collect();
+    not_after(&STANDARD.decode(joined).ok()?)
 }
 
 /// The content of the first element, which has this tag, and what follows it.
@@ -90,6 +103,9 @@ mod tests {
             for version in [&[VERSION, 3, 2, 1, 2][..], &[]] {
                 let der = certificate(version, &not_after);
                 assert_eq!(super::not_after(&der).map(date::format).as_deref(), end, "{not_after:?}");
+                let pem = STANDARD.encode(&der);
+                let pem = format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n");
+                assert_eq!(pem_not_after(pem.as_bytes()), super::not_after(&der));
                 for cut in 0..der.len() {
                     super::not_after(&der[..cut]);
                 }

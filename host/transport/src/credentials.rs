@@ -33,6 +33,7 @@ pub use provider::{
     CertificatePair, CredentialProvider, CredentialRequest, Provided, ProviderError, Providers,
 };
 pub(crate) use provider::{Custom, authorization};
+pub(crate) use report::whose;
 pub use report::{CredentialKind, CredentialReport};
 pub(crate) use token_file::TokenFile;
 
@@ -100,7 +101,7 @@ impl Credentials {
 
     /// This header for ever.
     pub(crate) fn fixed(header: HeaderValue, kind: CredentialKind, origin: &str) -> Credentials {
-        let mut report = CredentialReport::new(kind, origin);
+        let mut report = CredentialReport::new(kind, whose(origin));
         report.expires = expiry(&header);
         let presented = Presented { header: Some(header), ..Presented::default() };
         Credentials::Fixed { presented, reports: vec![report] }
@@ -108,7 +109,7 @@ impl Credentials {
 
     /// The same with this client certificate for ever.
     pub(crate) fn with_identity(self, identity: Arc<ClientIdentity>, origin: &str) -> Credentials {
-        let mut report = CredentialReport::new(CredentialKind::ClientCertificate, origin);
+        let mut report = CredentialReport::new(CredentialKind::ClientCertificate, whose(origin));
         report.expires = identity.expires();
         match self {
             Credentials::Fixed { mut presented, mut reports } => {

@@ -110,7 +110,18 @@ pub async fn connect(
     options: &Options,
     choice: Choice,
 ) -> Result<Arc<dyn Transport>, Error> {
-    let transport = match choice {
+    let transport = open(authority, options, choice).await?;
+    probe::probe(transport.clone(), options.probe_deadline).await?;
+    Ok(transport)
+}
+
+/// [`connect`] without the probe: whether somebody answers is not known yet.
+pub(crate) async fn open(
+    authority: &Authority,
+    options: &Options,
+    choice: Choice,
+) -> Result<Arc<dyn Transport>, Error> {
+    Ok(match choice {
         Choice::InCluster => in_cluster::connect(authority, options)?,
         Choice::ReadKubeConfig { path, context } => {
             kubeconfig::connect_file(authority, options, path, context).await?
@@ -120,9 +131,7 @@ pub async fn connect(
         }
         Choice::KubectlProxy { url } => kubectl_proxy::connect(authority, options, url)?,
         Choice::KubectlRaw { context } => kubectl_raw::connect(authority, options, context)?,
-    };
-    probe::probe(transport.clone(), options.probe_deadline).await?;
-    Ok(transport)
+    })
 }
 
 /// Whoever has two clusters must see that it is the other one that answers.

@@ -6,7 +6,7 @@ use tidegate_authority::{Approved, Authority, Needs, ReadError, ReadGrant};
 use tidegate_kube::Secret;
 
 use crate::plan::{File, Inputs, Plan, Round, Step, Variable};
-use crate::{Code, Error};
+use crate::{Code, CredentialReport, Error};
 
 /// The largest file that a plan reads: kubectl takes kubeconfigs of any size, real ones end at a few MiB.
 pub(crate) const TEXT_CAP: u64 = 16 * 1024 * 1024;
@@ -20,6 +20,23 @@ pub(crate) fn drive<P: Plan>(authority: &Authority, mut plan: P) -> Result<(P::R
         match plan.advance(inputs)? {
             Step::Again(next) => plan = next,
             Step::Ready(ready) => return Ok((ready, approved)),
+        }
+    }
+}
+
+/// Goes through a plan's rounds as far as it comes, and tells what it knows of its credentials by then. The last round is not gone through:
+/// its files were read, or could not be, by whoever asks.
+pub(crate) fn explore<P: Plan>(authority: &Authority, mut plan: P) -> Vec<CredentialReport> {
+    loop {
+        let known = plan.credentials();
+        if !known.is_empty() {
+            return known;
+        }
+        let round = plan.round();
+        let Ok(approved) = authority.approve(&needs(&round)) else { return Vec::new() };
+        match plan.advance(inputs(&approved, &round)) {
+            Ok(Step::Again(next)) => plan = next,
+            _ => return Vec::new(),
         }
     }
 }

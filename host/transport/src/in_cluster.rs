@@ -3,5 +3,5 @@
 mod connect;
 mod plan;
 
-pub(crate) use connect::connect;
+pub(crate) use connect::{connect, plan};
 pub(crate) use plan::folder;

@@ -3,6 +3,7 @@
 mod connect;
 mod credential;
 mod plan;
+mod planned;
 mod ready;
 
-pub(crate) use connect::{connect_document, connect_file};
+pub(crate) use connect::{connect_document, connect_file, plan};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tidegate_grants::Endpoint;
 use tidegate_kube::Secret;
 
-use crate::{Code, Error};
+use crate::{Code, CredentialReport, Error};
 
 /// A state machine that ends with what a transport is made of.
 pub(crate) trait Plan: Sized {
@@ -19,6 +19,11 @@ pub(crate) trait Plan: Sized {
 
     /// What is wanted now: all of it is approved at once, before any of it is touched.
     fn round(&self) -> Round;
+
+    /// What is known by now of the credentials, for people.
+    fn credentials(&self) -> Vec<CredentialReport> {
+        Vec::new()
+    }
 
     /// The next state.
     fn advance(self, inputs: Inputs) -> Result<Step<Self, Self::Ready>, Error>;

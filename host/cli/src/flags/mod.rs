@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Run(RunFlags),
     /// Show whether each transport would work with these grants, and what is missing.
     #[command(after_help = DOCTOR_EXAMPLES)]
-    Doctor(AccessFlags),
+    Doctor(DoctorFlags),
     /// Show and test the connections that are configured.
     #[command(after_help = CONNECTIONS_EXAMPLES)]
     Connections(ConnectionsFlags),
@@ -127,6 +127,15 @@ pub(crate) struct RunFlags {
     /// Arguments for the script.
     #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) arguments: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DoctorFlags {
+    #[command(flatten)]
+    pub(crate) access: AccessFlags,
+    /// Print a JSON list, an object for each transport.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

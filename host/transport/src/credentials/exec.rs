@@ -6,7 +6,7 @@ use tidegate_kube::kubeconfig::{ExecConfig, InteractiveMode};
 
 use super::cached::{Fetch, Fetched};
 use super::program::Program;
-use super::{CredentialKind, CredentialReport, bearer};
+use super::{CredentialKind, CredentialReport, bearer, whose};
 use crate::Error;
 use crate::http::{ClientIdentity, Identity, Material};
 
@@ -90,7 +90,7 @@ impl Fetch for Plugin {
     }
 
     fn report(&self) -> CredentialReport {
-        let source = format!("{} ({})", self.config.command, self.program.what);
+        let source = format!("{}, {}", self.config.command, whose(&self.program.what));
         CredentialReport::new(CredentialKind::ExecPlugin, &source)
     }
 }

@@ -5,7 +5,7 @@ use tidegate_kube::kubeconfig::provider::gcp::{Gcp as Config, Token};
 
 use super::cached::{Fetch, Fetched};
 use super::program::Program;
-use super::{CredentialKind, CredentialReport, bearer};
+use super::{CredentialKind, CredentialReport, bearer, whose};
 use crate::{Code, Error};
 
 /// As client-go: a token that ends so soon is over.
@@ -70,8 +70,8 @@ impl Fetch for Gcp {
 
     fn report(&self) -> CredentialReport {
         let source = match &self.config.command {
-            Some(command) => format!("{} ({})", command.program, self.origin),
-            None => self.origin.clone(),
+            Some(command) => format!("{}, {}", command.program, whose(&self.origin)),
+            None => whose(&self.origin).to_owned(),
         };
         CredentialReport::new(CredentialKind::Gcp, &source)
     }

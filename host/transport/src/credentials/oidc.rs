@@ -13,7 +13,7 @@ use tidegate_kube::request::{Method, Request, StreamedBody};
 use tidegate_kube::{Secret, jwt};
 
 use super::cached::{Fetch, Fetched};
-use super::{CredentialKind, CredentialReport, Credentials, Presented, bearer};
+use super::{CredentialKind, CredentialReport, Credentials, Presented, bearer, whose};
 use crate::http::proxy::Route;
 use crate::http::{Client, Compression, Dialer, Origin, Tls};
 use crate::request_body::RequestBody;
@@ -194,7 +194,7 @@ impl Fetch for Oidc {
     }
 
     fn report(&self) -> CredentialReport {
-        let source = format!("{} ({})", self.config.issuer, self.origin);
+        let source = format!("{}, {}", self.config.issuer, whose(&self.origin));
         CredentialReport::new(CredentialKind::Oidc, &source)
     }
 }

@@ -63,6 +63,11 @@ pub struct CredentialReport {
     pub missing: Vec<String>,
 }
 
+/// `user "u"` of `exec plugin of user "u"`: the kind says the rest.
+pub(crate) fn whose(origin: &str) -> &str {
+    origin.split_once(" of ").map_or(origin, |(_, whose)| whose)
+}
+
 impl CredentialReport {
     pub(crate) fn new(kind: CredentialKind, source: &str) -> CredentialReport {
         CredentialReport {

@@ -10,6 +10,11 @@ use crate::http::proxy::{Proxy, Route};
 use crate::http::{Certificates, Client, Compression, Dialer, HttpTransport, Origin, Tls, Trust};
 use crate::{Code, Error, Kind, Options, Transport};
 
+/// The plan of the host's own choice.
+pub(crate) fn plan(options: &Options) -> Result<Plan, Error> {
+    Plan::new(&options.in_cluster)
+}
+
 /// A transport with the pod's service account.
 pub(crate) fn connect(authority: &Authority, options: &Options) -> Result<Arc<dyn Transport>, Error> {
     let (ready, approved) = drive(authority, Plan::new(&options.in_cluster)?)?;

@@ -7,7 +7,7 @@ use tidegate_kube::kubeconfig::Scheme;
 use crate::http::proxy::{Environment, ProxyUrl};
 use crate::options::InClusterOptions;
 use crate::plan::{Inputs, Plan as Rounds, Round, Step, Variable};
-use crate::{Code, Error};
+use crate::{Code, CredentialKind, CredentialReport, Error};
 
 /// Where the kubelet puts it.
 const FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -26,7 +26,7 @@ pub(crate) fn folder(options: &InClusterOptions) -> PathBuf {
 
 /// locate (the environment) → read (the folder) → connect (the address).
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     folder: PathBuf,
     /// What the environment says about proxies; none before the first round, whichever that is.
     proxies: Option<Environment>,
@@ -50,7 +50,7 @@ struct Account {
 
 /// What a transport is made of.
 #[derive(Debug)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     pub(super) endpoint: Endpoint,
     /// None where the server is reached directly.
     pub(super) proxy: Option<ProxyUrl>,
@@ -120,6 +120,16 @@ impl Rounds for Plan {
             round.variables.extend(Environment::variables());
         }
         round
+    }
+
+    fn credentials(&self) -> Vec<CredentialReport> {
+        match &self.stage {
+            Stage::Connect { .. } => {
+                let path = Plan::token_path(&self.folder).display().to_string();
+                vec![CredentialReport::new(CredentialKind::TokenFile, &path)]
+            }
+            Stage::Locate | Stage::Read { .. } => Vec::new(),
+        }
     }
 
     fn advance(mut self, inputs: Inputs) -> Result<Step<Plan, Ready>, Error> {

@@ -11,6 +11,11 @@ use crate::http::proxy::{Proxy, Route};
 use crate::http::{Client, Dialer, HttpTransport};
 use crate::{Error, Event, Kind, Options, Providers, Transport};
 
+/// The plan of the host's own choice.
+pub(crate) fn plan(options: &Options) -> Result<Plan, Error> {
+    Plan::of_file(&options.kubeconfig, None, None)
+}
+
 /// A transport out of the host's kubeconfig, or of the file or context of it that a guest chose.
 pub(crate) async fn connect_file(
     authority: &Authority,

@@ -5,12 +5,13 @@ use tidegate_grants::Endpoint;
 use tidegate_kube::kubeconfig::provider::oidc::Oidc;
 use tidegate_kube::kubeconfig::{Auth, Choice, Document, ResolveError, Resolved, merge, parse};
 
+use super::planned::planned;
 use super::ready::Ready;
 use crate::http::Origin;
 use crate::http::proxy::{Environment, ProxyUrl};
 use crate::options::KubeConfigOptions;
 use crate::plan::{Inputs, Plan as Rounds, Round, Step, Variable};
-use crate::{Code, Error};
+use crate::{Code, CredentialReport, Error};
 
 const KUBECONFIG: &str = "KUBECONFIG";
 const HOME: &str = "HOME";
@@ -21,7 +22,7 @@ const DOCUMENT_CAP: usize = 1024 * 1024;
 
 /// locate (the environment) → read (the documents) → connect (the server, its proxy, and the files that the documents name).
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     overrides: Overrides,
     working_folder: Option<PathBuf>,
     /// What the environment says about proxies; none before the first round, whichever that is.
@@ -186,6 +187,13 @@ impl Rounds for Plan {
             round.variables.extend(Environment::variables());
         }
         round
+    }
+
+    fn credentials(&self) -> Vec<CredentialReport> {
+        match &self.stage {
+            Stage::Connect(connect) => planned(&connect.resolved),
+            Stage::Locate | Stage::Given(_) | Stage::Read(_) => Vec::new(),
+        }
     }
 
     fn advance(mut self, mut inputs: Inputs) -> Result<Step<Plan, Ready>, Error> {

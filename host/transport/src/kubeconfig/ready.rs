@@ -14,7 +14,7 @@ use crate::{Code, Error};
 
 /// What a transport is made of, once every file has been read: pure.
 #[derive(Debug)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     pub(super) origin: Origin,
     /// None for plain HTTP.
     pub(super) tls: Option<Tls>,

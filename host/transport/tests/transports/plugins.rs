@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate_authority::Authority;
-use tidegate_transport::{Choice, Code, CredentialKind, Error, Options, Transport, connect};
+use tidegate_transport::{Choice, Code, CredentialKind, Error, Kind, Options, Transport, connect, diagnose};
 
 use crate::peer::{Act, Peer, Seen, json, kubernetes, reply};
 use crate::pki;
@@ -396,6 +396,35 @@ async fn what_a_plugin_says_holds_nothing_that_it_gave() {
     let said: Vec<&str> = heard.iter().filter_map(|line| line.strip_prefix("plugin: ")).collect();
     assert_eq!(said, ["debug: got <redacted>", "\u{fffd}[2Jcleared", "once more: \"<redacted>\""]);
     assert!(!heard.iter().any(|line| line.contains("hunter2")), "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_diagnosis_explains_the_credential_whatever_came_of_it() {
+    let mut stage = Stage::new(believes("hunter2")).await;
+    stage.options.transports = vec![Kind::KubeConfig];
+    stage.options.kubeconfig.path = Some(stage.path("config"));
+    let end = "2999-01-01T00:00:00Z";
+    let status = format!(r#"{{"token":"hunter2","expirationTimestamp":"{end}"}}"#);
+    stage.plugin(&format!("#!/bin/sh\n[ -e $T/broken ] && exit 3\necho '{}'\n", answer(&status)));
+    stage.kubeconfig("args: [hunter2]");
+    let source = format!("{}, user \"u\"", stage.path("plugin").display());
+    for (broken, granted, works, had) in [
+        (false, stage.granted(), true, true),
+        (true, stage.granted(), false, false),
+        (false, authority(&[("read", "")], &[]), false, false),
+    ] {
+        match broken {
+            true => write(&stage.path("broken"), ""),
+            false => drop(std::fs::remove_file(stage.path("broken"))),
+        }
+        let found = diagnose(&granted, &stage.options).await;
+        assert_eq!(found[0].verdict.is_ok(), works, "{found:?}");
+        let [report] = found[0].credentials.as_slice() else { panic!("{found:?}") };
+        assert_eq!((report.kind, &report.source), (CredentialKind::ExecPlugin, &source));
+        assert_eq!(report.expires, tidegate_kube::date::parse(end).filter(|_| had));
+        assert_eq!(report.refreshed.is_some(), had);
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+    }
 }
 
 /// Ends the process whose id this file holds.
