@@ -18,6 +18,9 @@ const CAP: usize = 64 * 1024;
 /// How long a line is shown, in bytes.
 const LINE: usize = 4096;
 
+/// How many secrets a line is searched for, the longest first. A key has 50 lines.
+const SECRETS: usize = 256;
+
 const REDACTED: &str = "<redacted>";
 
 /// Lines that wait until it is known what must not be in them.
@@ -76,6 +79,7 @@ impl Said {
     /// Shows the rest, without `secrets`.
     pub(super) fn release(mut self, secrets: &[&str], program: &str, observer: &dyn Observer) {
         self.close();
+        let secrets = &longest(secrets);
         while let Some((_, line)) = self.lines.pop_front() {
             self.show(&line, secrets, program, observer);
         }
@@ -120,9 +124,18 @@ fn is_token(word: &str) -> bool {
     word.len() > 30 && word.starts_with("eyJ") && word.matches('.').count() == 2 && word.chars().all(plain)
 }
 
+/// What a broken plugin printed may be a hundred thousand words.
+fn longest<'a>(secrets: &[&'a str]) -> Vec<&'a str> {
+    let mut longest: Vec<&str> = secrets.iter().copied().filter(|secret| !secret.is_empty()).collect();
+    longest.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then(one.cmp(other)));
+    longest.dedup();
+    longest.truncate(SECRETS);
+    longest
+}
+
 fn without(line: &str, secrets: &[&str]) -> Secret {
     let mut line = Secret::new(line.to_owned());
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+    for secret in secrets {
         if line.expose().contains(secret) {
             line = Secret::new(line.expose().replace(secret, REDACTED));
         }
@@ -191,6 +204,19 @@ mod tests {
         said.release_due(begin + HOLD, "p", &heard);
         assert_eq!(heard.take(), ["and type AB-12:"]);
         assert_eq!(said.due(), None);
+    }
+
+    #[test]
+    fn a_hundred_thousand_words_take_no_time_and_the_longest_are_cut_out() {
+        let words: Vec<String> = (0..100_000).map(|number| format!("word-{number}")).collect();
+        let mut secrets: Vec<&str> = words.iter().map(String::as_str).collect();
+        secrets.push("the-token-itself");
+        let (heard, mut said) = (Heard::default(), Said::new());
+        for _ in 0..3000 {
+            said.push(b"word-x the-token-itself\n", Instant::now());
+        }
+        said.release(&secrets, "p", &heard);
+        assert!(heard.take()[..2500].iter().all(|line| line == "word-x <redacted>"));
     }
 
     #[test]
