@@ -52,7 +52,7 @@ pub use observer::{Event, Observer, Silent};
 pub use options::{
     InClusterOptions, KubeConfigOptions, KubectlOptions, Options, PluginOptions, ProxyOptions,
 };
-pub use paths::credential_paths;
+pub use paths::{credential_paths, proxies, proxy_endpoint};
 pub use precedence::{Explicit, connect_by_precedence};
 pub use probe::probe;
 pub use request_body::{BodyReader, BodyWriter, body_channel};

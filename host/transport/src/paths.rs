@@ -1,6 +1,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use tidegate_grants::Endpoint;
+
+use crate::http::proxy::{PROXY_VARIABLES, ProxyUrl};
 use crate::{Options, in_cluster};
 
 /// The files and folders from which the transports may take credentials, as far as the environment tells: the service-account
@@ -21,4 +24,17 @@ pub fn credential_paths(env: &dyn Fn(&str) -> Option<OsString>, options: &Option
     }
     paths.extend(options.kubectl.cache.clone());
     paths
+}
+
+/// The proxies of the environment that transports may go through: of the variables that
+/// `granted` says yes to.
+pub fn proxies(env: &dyn Fn(&str) -> Option<OsString>, granted: &dyn Fn(&str) -> bool) -> Vec<Endpoint> {
+    let granted = PROXY_VARIABLES.into_iter().filter(|name| granted(name));
+    let set = granted.filter_map(|name| env(name)?.into_string().ok());
+    set.filter_map(|url| proxy_endpoint(&url)).collect()
+}
+
+/// Host and port of a `proxy-url` or of a proxy in the environment; none where that is no proxy's URL.
+pub fn proxy_endpoint(url: &str) -> Option<Endpoint> {
+    ProxyUrl::parse_loosely(url).ok().map(|url| url.endpoint().clone())
 }

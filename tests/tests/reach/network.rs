@@ -46,12 +46,23 @@ fn the_servers_of_transports_are_out_of_reach() {
     let localhost = peer.address().replace("127.0.0.1", "localhost");
     let config =
         peer.write("other", &peer.kubeconfig_with("{token: x}").replace(&peer.address(), &localhost));
-    let rows: [(&str, &With); 6] = [
+    let elsewhere = |user: &str, more: &str| {
+        let ours = format!("server: '{}'", peer.url());
+        peer.kubeconfig_with(user).replace(&ours, &format!("{more}server: 'https://cluster.test:6443'"))
+    };
+    let proxy = format!("proxy-url: 'http://user:word@{}', ", peer.address());
+    let proxied = peer.write("proxied", &elsewhere("{token: x}", &proxy));
+    let issuer = format!("{{auth-provider: {{name: oidc, config: {{idp-issuer-url: '{}'}}}}}}", peer.url());
+    let issued = peer.write("issued", &elsewhere(&issuer, ""));
+    let rows: [(&str, &With); 9] = [
         ("of --kubeconfig", &|run| run.flag_path("--kubeconfig", &peer.kubeconfig())),
         ("of KUBECONFIG", &|run| run.variable("KUBECONFIG", peer.kubeconfig())),
         ("by its other name", &|run| run.flag_path("--kubeconfig", &config)),
         ("of --server", &|run| run.flag(format!("--server={}", peer.url()))),
         ("of --in-cluster-address", &|run| run.flag(format!("--in-cluster-address={}", peer.address()))),
+        ("of proxy-url", &|run| run.flag_path("--kubeconfig", &proxied)),
+        ("of an issuer", &|run| run.flag_path("--kubeconfig", &issued)),
+        ("of HTTPS_PROXY", &|run| run.variable("HTTPS_PROXY", peer.url())),
         ("of --kubectl-proxy", &|run| run.flag(format!("--kubectl-proxy={}", peer.url()))),
     ];
     for (what, with) in rows {

@@ -7,7 +7,7 @@ use tidegate_authority::{Authority, HostAuthority};
 use tidegate_grants::{Endpoint, Host, Kind, Need};
 use tidegate_kube::kubeconfig;
 use tidegate_registry::{Definition, KubeConfig, Registry, ServiceAccount};
-use tidegate_transport::{Options, credential_paths};
+use tidegate_transport::{Options, credential_paths, proxies, proxy_endpoint};
 
 use crate::engine::Inner;
 use crate::wasi::Around;
@@ -16,7 +16,7 @@ use crate::wasi::Around;
 pub(super) struct Protected {
     /// Canonical.
     pub(super) paths: Vec<PathBuf>,
-    /// Of API servers and of `kubectl proxy`.
+    /// Of API servers, of `kubectl proxy`, of proxies and of the issuers of tokens.
     pub(super) endpoints: Vec<Endpoint>,
 }
 
@@ -32,6 +32,8 @@ impl Protected {
         let mut paths = credential_paths(&env, options);
         paths.extend(granted_to_transports(authority));
         let mut endpoints = servers(options, &env);
+        let granted = |name: &str| authority.query(&Need::Env(name.to_owned())).is_granted();
+        endpoints.extend(proxies(&env, &granted));
         let unread = named(registry, authority, &mut paths, &mut endpoints);
         endpoints.extend(in_pod(&env).filter(|_| !registry.is_empty()));
         for path in paths.clone() {
@@ -50,7 +52,7 @@ impl Protected {
     }
 }
 
-/// Adds the files and servers that a kubeconfig names, if it can be read.
+/// Adds what a kubeconfig names, if it can be read: files, plugins, servers, and what stands before them.
 fn kubeconfig_names(
     host: &HostAuthority,
     path: &Path,
@@ -61,7 +63,15 @@ fn kubeconfig_names(
     let Ok(document) = document else { return };
     let config = document.into_config();
     paths.extend(config.files());
-    endpoints.extend(config.clusters().values().filter_map(|cluster| of_url(&cluster.server)));
+    // A guest that could replace a plugin would be one.
+    paths.extend(config.programs().into_iter().map(PathBuf::from).filter(|program| program.is_absolute()));
+    for cluster in config.clusters().values() {
+        endpoints.extend(of_url(&cluster.server));
+        endpoints.extend(proxy_endpoint(cluster.proxy_url.expose()));
+    }
+    let providers = config.users().values().filter_map(|user| user.auth_provider.as_ref());
+    endpoints
+        .extend(providers.filter_map(|provider| of_url(provider.config.get("idp-issuer-url")?.expose())));
 }
 
 /// What connections are made from: the paths of all, since the next guest may be granted what this one is not; and of those that this

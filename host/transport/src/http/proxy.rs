@@ -11,7 +11,7 @@ mod url;
 use http::HeaderValue;
 use tidegate_authority::NetGrant;
 
-pub(crate) use environment::Environment;
+pub(crate) use environment::{Environment, PROXY_VARIABLES};
 pub(super) use open::Want;
 pub(crate) use url::ProxyUrl;
 

@@ -15,6 +15,9 @@ const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 const NO: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
+/// The variables that name a proxy.
+pub(crate) const PROXY_VARIABLES: [&str; 4] = [HTTPS[0], HTTPS[1], HTTP[0], HTTP[1]];
+
 /// What the environment says about proxies, as far as it is granted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
