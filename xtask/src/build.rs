@@ -48,7 +48,7 @@ pub(crate) fn shipped() -> Result<PathBuf, Failure> {
     for (program, package) in PROGRAMS {
         say::step(&format!("building {program} as shipped (LTO, a few minutes the first time)"));
         let arguments = [
-            "build",
+            "rustc",
             "--locked",
             "--profile",
             "dist",
@@ -59,7 +59,14 @@ pub(crate) fn shipped() -> Result<PathBuf, Failure> {
             "--bin",
             program,
         ];
-        say::run(places::cargo().args(arguments).env("RUSTFLAGS", FLAGS))?;
+        let mut cargo = places::cargo();
+        cargo.args(arguments).env("RUSTFLAGS", FLAGS);
+        if program == "tidegate" {
+            // Only of the last link, so that nothing is built again for it.
+            let script = places::root().join("xtask/no-unwinding.ld");
+            cargo.arg("--").arg(format!("-Clink-arg=-Wl,--no-eh-frame-hdr,-T,{}", script.display()));
+        }
+        say::run(&mut cargo)?;
     }
     Ok(places::target().join(TARGET).join("dist"))
 }
