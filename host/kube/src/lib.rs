@@ -12,6 +12,7 @@ pub mod kubeconfig;
 pub mod near;
 pub mod path;
 pub mod request;
+pub mod scan;
 mod secret;
 pub mod select;
 pub mod status;
