@@ -89,6 +89,10 @@ impl Client {
         self.0.handle.supports(feature)
     }
 
+    pub(crate) fn as_wit(&self) -> &wit::Client {
+        &self.0.handle
+    }
+
     /// Makes a request and waits for its response. Takes a [`Request`], or what kube-core's builders give.
     /// Errors: `invalid-request`, `unsupported`, `status` for anything but 2xx, and whatever befell the connection.
     pub fn send(&self, request: impl TryInto<Request, Error: Into<Error>>) -> Result<Response> {

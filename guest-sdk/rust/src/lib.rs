@@ -37,6 +37,7 @@ pub mod connections;
 pub mod discovery;
 mod error;
 mod list;
+mod lists;
 pub mod permissions;
 mod poll;
 mod request;
@@ -53,10 +54,13 @@ pub use k8s_openapi;
 #[cfg(feature = "kube")]
 pub use kube_core;
 pub use list::{Items, List, ListMeta, Page, Pages};
+pub use lists::{ListRequest, ListSource};
 pub use poll::{Pollable, after, poll, sleep};
 pub use request::{Method, OutgoingBody, Request};
 pub use response::{Pending, Response};
-pub use stream::{ByteStream, Event, EventStream, EventType, JsonStream, LineStream, Reader, Stream};
+pub use stream::{
+    ByteStream, Event, EventStream, EventType, ItemStream, JsonStream, LineStream, Reader, Stream,
+};
 
 /// What most guests use: `use tidegate::prelude::*`.
 pub mod prelude {

@@ -11,6 +11,7 @@ use std::vec;
 use serde::de::DeserializeOwned;
 
 use crate::poll::Pollable;
+use crate::wit::tidegate::host::lists;
 use crate::wit::tidegate::host::types as wit;
 pub use crate::wit::tidegate::host::types::EventType;
 use crate::{Error, Result};
@@ -24,6 +25,10 @@ pub type LineStream = Stream<wit::LineStream>;
 /// JSON documents, one a line, as text that the host has checked. Errors: as [`LineStream`], and `protocol` for a line that is no
 /// JSON object.
 pub type JsonStream = Stream<wit::JsonStream>;
+
+/// Items of a list, each one JSON object in UTF-8; [`crate::Client::open_items`] gives it. Errors, after the items before them: `too-large` for
+/// an item past 16 MiB, `protocol` for what is no list, was cut short, or has an item that is no object.
+pub type ItemStream = Stream<lists::ItemStream>;
 
 /// Watch events. Errors: as [`JsonStream`].
 pub type EventStream = Stream<wit::EventStream>;
@@ -45,7 +50,7 @@ impl Event {
     }
 }
 
-/// A stream of one of the four forms.
+/// A stream of one of the five forms.
 pub struct Stream<S: Source> {
     source: S,
     /// What came with the last batch and was not taken yet.
@@ -56,6 +61,10 @@ pub struct Stream<S: Source> {
 impl<S: Source> Stream<S> {
     pub(crate) fn new(source: S) -> Self {
         Self { source, batch: Vec::new().into_iter(), ended: false }
+    }
+
+    pub(crate) fn source(&self) -> &S {
+        &self.source
     }
 
     /// The next item if it is there already; `Poll::Ready(None)` is the end.
@@ -169,11 +178,11 @@ impl std::io::Read for Reader {
 use sealed::Source;
 
 mod sealed {
-    use super::{Event, Pollable, Result, wit};
+    use super::{Event, Pollable, Result, lists, wit};
 
     type Batch<T> = Result<Option<Vec<T>>, wit::Error>;
 
-    /// One of the host's four stream resources.
+    /// One of the host's five stream resources.
     pub trait Source {
         /// What it is a stream of.
         type Item;
@@ -186,8 +195,8 @@ mod sealed {
     }
 
     macro_rules! source {
-        ($resource:ident, $item:ty, $convert:expr) => {
-            impl Source for wit::$resource {
+        ($resource:path, $item:ty, $convert:expr) => {
+            impl Source for $resource {
                 type Item = $item;
 
                 fn batch(&self) -> Batch<$item> {
@@ -205,10 +214,11 @@ mod sealed {
         };
     }
 
-    source!(ByteStream, Vec<u8>, |piece| vec![piece]);
-    source!(LineStream, Vec<u8>, |lines| lines);
-    source!(JsonStream, String, |documents| documents);
-    source!(EventStream, Event, |events: Vec<wit::WatchEvent>| {
+    source!(wit::ByteStream, Vec<u8>, |piece| vec![piece]);
+    source!(wit::LineStream, Vec<u8>, |lines| lines);
+    source!(lists::ItemStream, Vec<u8>, |items| items);
+    source!(wit::JsonStream, String, |documents| documents);
+    source!(wit::EventStream, Event, |events: Vec<wit::WatchEvent>| {
         events
             .into_iter()
             .map(|wit::WatchEvent { event_type, object }| Event { event_type, object })

@@ -2,6 +2,7 @@
 
 use tidegate_kube::frames::watch::{self, EventError, EventType};
 use tidegate_kube::frames::{JsonLineError, JsonLines, LineSplitter, LineTooLong};
+use tidegate_kube::scan::{Filter, FilterFailed, Mask, NotAnObject};
 use tidegate_transport::{Code, Error};
 
 use crate::wit::tidegate::host::types::{self, WatchEvent};
@@ -121,6 +122,8 @@ impl Decode for JsonObjects {
 pub struct Events {
     lines: LineSplitter,
     over: bool,
+    mask: Option<Mask>,
+    filter: Option<Filter>,
 }
 
 impl Decode for Events {
@@ -137,7 +140,10 @@ impl Decode for Events {
             let number = self.lines.line_number();
             match self.lines.next_line()? {
                 Ok(line) if line.trim_ascii().is_empty() => {}
-                Ok(line) => return Some(self.event(&line, number)),
+                Ok(line) => match self.event(&line, number).transpose() {
+                    Some(event) => return Some(event),
+                    None => continue,
+                },
                 Err(error) => return Some(Err(line_error(error))),
             }
         }
@@ -150,7 +156,7 @@ impl Decode for Events {
         if line.trim_ascii().is_empty() {
             return None;
         }
-        Some(self.event(&line, number))
+        self.event(&line, number).transpose()
     }
 
     fn batch(items: Vec<WatchEvent>) -> Vec<WatchEvent> {
@@ -163,11 +169,50 @@ impl Decode for Events {
 }
 
 impl Events {
-    fn event(&mut self, line: &[u8], number: u64) -> Result<WatchEvent, Error> {
+    /// Events of the objects that a filter lets pass, narrowed by a mask.
+    pub(crate) fn narrowed(mask: Option<Mask>, filter: Option<Filter>) -> Self {
+        Self { mask, filter, ..Self::default() }
+    }
+
+    /// None where the guest does not want it.
+    fn event(&mut self, line: &[u8], number: u64) -> Result<Option<WatchEvent>, Error> {
         let event = watch::parse(line, number).map_err(event_error)?;
         self.over = event.ty == EventType::Error;
-        Ok(WatchEvent { event_type: event_type(event.ty), object: event.object.as_bytes().to_vec() })
+        let object = event.object.as_bytes();
+        if matches!(event.ty, EventType::Bookmark | EventType::Error) {
+            return Ok(Some(WatchEvent { event_type: event_type(event.ty), object: object.to_vec() }));
+        }
+        let ty = match (self.passes(object, number)?, event.ty) {
+            (true, ty) | (false, ty @ EventType::Deleted) => ty,
+            (false, EventType::Added) => return Ok(None),
+            // It may have passed before.
+            (false, _) => EventType::Deleted,
+        };
+        let object = match &self.mask {
+            None => object.to_vec(),
+            Some(mask) => {
+                let mut out = Vec::with_capacity(256);
+                mask.apply(object, &mut out).map_err(|error| narrow_error(number, error))?;
+                out
+            }
+        };
+        Ok(Some(WatchEvent { event_type: event_type(ty), object }))
     }
+
+    fn passes(&self, object: &[u8], number: u64) -> Result<bool, Error> {
+        let Some(filter) = &self.filter else { return Ok(true) };
+        filter.matches(object).map_err(|error| match error {
+            FilterFailed::NotAnObject(error) => narrow_error(number, error),
+            FilterFailed::Expression(_) => {
+                let text = format!("the filter has no answer for line {number} of the watch");
+                Error::new(Code::InvalidRequest, text).because(error)
+            }
+        })
+    }
+}
+
+fn narrow_error(number: u64, error: NotAnObject) -> Error {
+    Error::new(Code::Protocol, format!("the object in line {number} of the watch is refused")).because(error)
 }
 
 fn event_type(ty: EventType) -> types::EventType {

@@ -20,7 +20,7 @@ use crate::{View, convert};
 const BODY: usize = 256 << 20;
 
 /// How many bytes all requests of one guest may hold, sent or not.
-const HELD: usize = 1 << 30;
+pub(crate) const HELD: usize = 1 << 30;
 
 /// A request that has not been started. What is wrong with it is told when it is.
 pub struct Request {
@@ -130,7 +130,7 @@ impl Default for Held {
 impl Held {
     const UNIT: usize = 256;
 
-    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.div_ceil(Self::UNIT)).ok()?;
         self.0.clone().try_acquire_many_owned(units).ok()
     }

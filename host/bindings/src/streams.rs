@@ -32,7 +32,11 @@ pub struct Stream<D: Decode>(Arc<Shared<D>>);
 
 impl<D: Decode> Stream<D> {
     pub(crate) fn new(body: Body) -> Self {
-        Self(Arc::new(Shared(Mutex::new(Inner { body: Some(body), decoder: D::default(), ahead: None }))))
+        Self::with(body, D::default())
+    }
+
+    pub(crate) fn with(body: Body, decoder: D) -> Self {
+        Self(Arc::new(Shared(Mutex::new(Inner { body: Some(body), decoder, ahead: None }))))
     }
 }
 

@@ -31,6 +31,10 @@ wasmtime::component::bindgen!({
         "tidegate:host/client.[method]client.open-json": async | trappable,
         "tidegate:host/client.[method]client.open-events": async | trappable,
         "tidegate:host/detect": async | trappable,
+        "tidegate:host/lists.open": async | trappable,
+        "tidegate:host/lists.watch": async | trappable,
+        "tidegate:host/lists.[method]item-stream.next": async | trappable,
+        "tidegate:host/lists.[method]item-stream.try-next": async | trappable,
         "tidegate:host/connections.open": async | trappable,
         "tidegate:host/discovery.lookup": async | trappable,
         "tidegate:host/discovery.resources": async | trappable,
@@ -54,5 +58,7 @@ wasmtime::component::bindgen!({
         "tidegate:host/client.client": crate::Client,
         "tidegate:host/discovery.api-resource": crate::ApiResource,
         "tidegate:host/discovery.api-group": crate::ApiGroup,
+        "tidegate:host/lists.list-options": crate::ListOptions,
+        "tidegate:host/lists.item-stream": crate::ItemStream,
     },
 });

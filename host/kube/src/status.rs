@@ -27,6 +27,8 @@ pub struct Status {
     pub message: String,
     /// `details` as JSON (an object): exactly as the server sent it, or made from its protobuf.
     pub details: Option<String>,
+    /// Where a list cannot go on as of one state (410): the token that goes on with what there is now.
+    pub continue_token: Option<String>,
 }
 
 impl std::fmt::Display for Status {

@@ -21,6 +21,7 @@ mod in_cluster;
 mod kubeconfig;
 mod kubectl_proxy;
 mod kubectl_raw;
+mod lists;
 mod observer;
 mod options;
 mod paths;
@@ -48,6 +49,7 @@ pub use diagnose::{Finding, Reached, diagnose};
 pub use direct::{Direct, DirectCredential, connect_direct};
 pub use error::Error;
 pub use failure::{Failure, NoClient, Reason};
+pub use lists::{Batch, Expired, ItemStream, ListOptions, ListSource};
 pub use observer::{Event, Observer, Silent};
 pub use options::{
     InClusterOptions, KubeConfigOptions, KubectlOptions, Options, PluginOptions, ProxyOptions,

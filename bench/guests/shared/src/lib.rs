@@ -9,6 +9,7 @@ use std::time::Instant;
 
 pub use bench_scan::{Items, Tally, event, identity};
 pub use bindings::tidegate::host::client::Client;
+pub use bindings::tidegate::host::lists;
 pub use bindings::tidegate::host::poll;
 pub use bindings::tidegate::host::types::{Error, EventType, Method, Pending, Request};
 

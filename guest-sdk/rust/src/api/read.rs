@@ -1,12 +1,12 @@
 //! Reading: get, list, pages.
 
-use kube_core::params::{GetParams, ListParams};
+use kube_core::params::{GetParams, ListParams, VersionMatch};
 use kube_core::{ObjectList, PartialObjectMeta};
 use serde::de::DeserializeOwned;
 
 use super::{Api, Form, convert};
 use crate::list::PAGE;
-use crate::{Items, Page, Pages, Result};
+use crate::{Items, ListRequest, Page, Pages, Result};
 
 impl<K: Clone + DeserializeOwned> Api<K> {
     /// One object by name.
@@ -70,6 +70,46 @@ impl<K: Clone + DeserializeOwned> Api<K> {
         K: 'static,
     {
         self.pages(lp).into_items()
+    }
+
+    /// The items of a list as they arrive, of just the fields that `mask` names (all where it names none), decoded into `K`, whose other
+    /// fields are then empty. See [`ListRequest`], which can do more.
+    pub fn list_stream(
+        &self,
+        lp: &ListParams,
+        mask: &[&str],
+    ) -> Result<impl Iterator<Item = Result<K>> + use<K>> {
+        Ok(self.client.open_items(&self.list_items(lp, mask))?.decode())
+    }
+
+    /// All items of a list, by pages.
+    pub fn read_all_items(&self, lp: &ListParams) -> Result<Vec<K>> {
+        self.list_stream(lp, &[])?.collect()
+    }
+
+    /// The request of [`Api::list_stream`], to which filters and a source can be added.
+    pub fn list_items(&self, lp: &ListParams, mask: &[&str]) -> ListRequest {
+        let mut request = ListRequest::new(self.resource_url()).mask(mask.iter().copied());
+        if let Some(labels) = &lp.label_selector {
+            request = request.labels(labels);
+        }
+        if let Some(fields) = &lp.field_selector {
+            request = request.fields(fields);
+        }
+        if let Some(limit) = lp.limit {
+            request = request.limit(limit);
+        }
+        if let Some(version) = &lp.resource_version {
+            let rule = lp.version_match.as_ref().map(|rule| match rule {
+                VersionMatch::Exact => "Exact",
+                VersionMatch::NotOlderThan => "NotOlderThan",
+            });
+            request = request.resource_version(version, rule);
+        }
+        match self.form {
+            Form::Whole => request,
+            Form::Metadata => request.metadata_only(),
+        }
     }
 
     fn list_request(&self, lp: &ListParams) -> Result<http::Request<Vec<u8>>, kube_core::request::Error> {

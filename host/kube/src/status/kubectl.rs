@@ -156,6 +156,7 @@ fn status(code: u16, reason: &str, message: &str) -> Status {
         reason: text::for_people(reason, 256),
         message: if message.is_empty() { reason::message_for(code) } else { message },
         details: None,
+        continue_token: None,
     }
 }
 
@@ -286,7 +287,13 @@ mod tests {
                 "\u{fffd}]0;title\u{fffd}x",
             ),
         ] {
-            let expected = Status { code, reason: reason.into(), message: message.into(), details: None };
+            let expected = Status {
+                code,
+                reason: reason.into(),
+                message: message.into(),
+                details: None,
+                continue_token: None,
+            };
             assert_eq!(from_kubectl_stderr(stderr), Some(expected), "{stderr:?}");
         }
     }

@@ -21,6 +21,8 @@ struct Wire<'a> {
     message: Option<&'a RawValue>,
     #[serde(borrow)]
     details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
 }
 
 /// Reads a response that is no success, whatever it is: a `Status` (JSON or protobuf), HTML from a proxy, half a JSON document, nothing.
@@ -38,12 +40,12 @@ pub fn from_response(code: u16, content_type: Option<&str>, body: &[u8]) -> Stat
             message = format!("{message}: {shown}");
         }
     }
-    Status { code, reason: reason_for(code).to_owned(), message, details: None }
+    Status { code, reason: reason_for(code).to_owned(), message, details: None, continue_token: None }
 }
 
 fn from_status_object(code: u16, body: &[u8]) -> Option<Status> {
-    let (reason, message, details) = match protobuf::read(body) {
-        Some(wire) => (Some(wire.reason), Some(wire.message), wire.details),
+    let (reason, message, details, token) = match protobuf::read(body) {
+        Some(wire) => (Some(wire.reason), Some(wire.message), wire.details, None),
         None => from_json(body)?,
     };
     let reason = reason.map(|r| text::for_people(&r, 256)).filter(|r| !r.is_empty());
@@ -53,10 +55,11 @@ fn from_status_object(code: u16, body: &[u8]) -> Option<Status> {
         reason: reason.unwrap_or_else(|| reason_for(code).to_owned()),
         message: message.unwrap_or_else(|| message_for(code)),
         details: details.filter(|d| d.len() <= MAX_DETAILS),
+        continue_token: token.filter(|token| !token.is_empty() && token.len() <= MAX_DETAILS),
     })
 }
 
-type Fields = (Option<String>, Option<String>, Option<String>);
+type Fields = (Option<String>, Option<String>, Option<String>, Option<String>);
 
 fn from_json(body: &[u8]) -> Option<Fields> {
     let wire: Wire<'_> = serde_json::from_slice(body).ok()?;
@@ -64,7 +67,15 @@ fn from_json(body: &[u8]) -> Option<Fields> {
         return None;
     }
     let details = wire.details.map(RawValue::get).filter(|d| d.starts_with('{') && d.len() <= MAX_DETAILS);
-    Some((string(wire.reason), string(wire.message), details.map(str::to_owned)))
+    let token =
+        wire.metadata.and_then(|raw| serde_json::from_str::<Meta>(raw.get()).ok()).map(|meta| meta.token);
+    Some((string(wire.reason), string(wire.message), details.map(str::to_owned), token))
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    #[serde(rename = "continue", default)]
+    token: String,
 }
 
 fn string(raw: Option<&RawValue>) -> Option<String> {
@@ -122,6 +133,7 @@ mod tests {
                 reason: reason.into(),
                 message: message.into(),
                 details: details.map(Into::into),
+                continue_token: None,
             };
             assert_eq!(status, expected, "{body}");
         }
