@@ -234,11 +234,14 @@ fn what_makes_no_sense_is_refused_before_anything_is_sent() {
     assert!(peer.seen().iter().all(|asked| asked.target == "/api"), "{:?}", peer.seen());
 }
 
+/// What it is, what the server does, the guest's flags, how many items come before the error, and how the error's line begins.
+type Row = (&'static str, Vec<Act>, &'static [&'static str], usize, &'static str);
+
 #[test]
 fn servers_that_mean_harm_get_typed_errors() {
     let body = |text: &str| vec![Act::json(text)];
     let deep = format!(r#"{{"items":[{{"a":{}{}}}]}}"#, "[".repeat(2000), "]".repeat(2000));
-    let rows: Vec<(&str, Vec<Act>, &[&str], usize, &str)> = vec![
+    let rows: Vec<Row> = vec![
         ("no list", body(r#"{"kind":"Pod"}"#), &[], 0, "error protocol: the answer is no list"),
         ("HTML", body("<html>"), &[], 0, "error protocol: the list is malformed at byte 0"),
         (

@@ -146,7 +146,8 @@ impl Field {
         });
         let equal = match found {
             Some(Value::String(text)) => *text == self.value,
-            Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string() == self.value,
+            Some(Value::Number(number)) => number.to_string() == self.value,
+            Some(Value::Bool(truth)) => *self.value == *if *truth { "true" } else { "false" },
             _ => self.value.is_empty(),
         };
         equal == (self.comparison == Comparison::Equals)

@@ -159,12 +159,18 @@ impl ListSplitter {
         let next = match (self.state, byte) {
             (State::Begin, b'{') => State::BeforeName(Place::First),
             (State::BeforeName(Place::First), b'}') | (State::AfterValue, b'}') => State::End,
-            (State::BeforeName(_), b'"') => return Ok(self.begin(byte, State::Name)),
+            (State::BeforeName(_), b'"') => {
+                self.begin(byte, State::Name);
+                return Ok(());
+            }
             (State::Colon(member), b':') => State::BeforeValue(member),
             (State::BeforeValue(member), _) => return self.value(member, byte),
             (State::AfterValue, b',') => State::BeforeName(Place::Later),
             (State::BeforeItem(Place::First), b']') | (State::AfterItem, b']') => State::AfterValue,
-            (State::BeforeItem(_), b'{') => return Ok(self.begin(byte, State::Item)),
+            (State::BeforeItem(_), b'{') => {
+                self.begin(byte, State::Item);
+                return Ok(());
+            }
             (State::AfterItem, b',') => State::BeforeItem(Place::Later),
             (state, _) => return Err(self.malformed(wanted(state))),
         };
@@ -188,7 +194,10 @@ impl ListSplitter {
                 Err(ListError::Twice { name: "metadata", at: self.offset })
             }
             _ if matches!(byte, b',' | b'}' | b']' | b':') => Err(self.malformed("a value")),
-            _ => Ok(self.begin(byte, State::Value(member))),
+            _ => {
+                self.begin(byte, State::Value(member));
+                Ok(())
+            }
         }
     }
 

@@ -65,7 +65,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Step>, InvalidPath> {
         } else {
             name(&text[at..], at, &mut steps)?
         };
-        match text[at..].as_bytes().first() {
+        match text.as_bytes().get(at) {
             None => return Ok(steps),
             Some(b'[') => {}
             Some(b'.') => {
