@@ -210,7 +210,10 @@ fn a_list_that_expires_in_the_middle_is_a_410_or_goes_on_inconsistently() {
             assert!(clear.status().unwrap().success());
         }
         let strict = strict.join().unwrap().expect_code(3);
-        strict.expect_line("had: 5 items").expect_line("error status 410 Expired: ");
+        // The next page may have been asked for before the guest slept.
+        let had = strict.stdout.lines().any(|line| matches!(line, "had: 5 items" | "had: 10 items"));
+        assert!(had, "{}", strict.stdout);
+        strict.expect_line("error status 410 Expired: ");
         let lenient = lenient.join().unwrap().expect_code(0);
         assert!(done(&lenient).ends_with("consistent false"), "{target:?}: {}", lenient.stdout);
         assert!(done(&lenient).starts_with("done: 25 items"), "{target:?}: {}", lenient.stdout);

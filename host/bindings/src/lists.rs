@@ -127,7 +127,7 @@ impl Host for View<'_> {
         path: String,
         options: Resource<ListOptions>,
     ) -> Result<Result<Resource<ItemStream>, Resource<Error>>> {
-        let transport = self.get(&client)?.0.clone();
+        let transport = self.get(&client)?.transport.clone();
         let opened = match self.delete(options)?.take() {
             Ok(options) => transport::ItemStream::open(transport, path, options).await,
             Err(error) => Err(error),
@@ -141,7 +141,7 @@ impl Host for View<'_> {
         path: String,
         options: Resource<ListOptions>,
     ) -> Result<Result<Resource<EventStream>, Resource<Error>>> {
-        let transport = self.get(&client)?.0.clone();
+        let transport = self.get(&client)?.transport.clone();
         let opened = match self.delete(options)?.take() {
             Ok(options) => {
                 let request = options.watch_request(&path, transport.as_ref());

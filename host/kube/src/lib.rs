@@ -12,6 +12,7 @@ pub mod kubeconfig;
 pub mod near;
 pub mod path;
 pub mod request;
+#[cfg(feature = "scan")]
 pub mod scan;
 mod secret;
 pub mod select;

@@ -107,5 +107,5 @@ fn failure(status: &Value) -> Error {
         message => tidegate_kube::text::for_people(&message, tidegate_kube::status::MAX_MESSAGE),
     };
     let reason = tidegate_kube::text::for_people(&text("reason"), 128);
-    Error::from_status(Status { code, reason, message, details: None })
+    Error::from_status(Status { code, reason, message, details: None, continue_token: None })
 }

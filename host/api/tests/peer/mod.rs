@@ -118,7 +118,13 @@ async fn answer(mut says: Says) -> Result<Response, Error> {
             }
             Says::Code(code) => {
                 let (reason, message) = (format!("Code{code}"), format!("the table says {code}"));
-                return Err(Error::from_status(Status { code, reason, message, details: None }));
+                return Err(Error::from_status(Status {
+                    code,
+                    reason,
+                    message,
+                    details: None,
+                    continue_token: None,
+                }));
             }
             Says::Text(content_type, text) => {
                 let body = Body::from_bytes(text.into_bytes().into());
