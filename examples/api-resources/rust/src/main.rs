@@ -55,8 +55,8 @@ fn get(client: &Client, name: &str, options: &[&str]) -> tidegate::Result<()> {
     while let Some(option) = options.next() {
         match *option {
             "-A" => namespace = None,
-            "-n" => namespace = options.next().copied().or_else(|| usage()),
-            "-l" => selected = selected.labels(options.next().copied().unwrap_or_else(|| usage())),
+            "-n" => namespace = options.next().copied().or_else(usage),
+            "-l" => selected = selected.labels(options.next().copied().unwrap_or_else(usage)),
             _ => usage(),
         }
     }

@@ -172,7 +172,7 @@ fn wait_create_delete(client: &Client, prefix: &str) -> Result<()> {
     holds("created", maps.wait("later", "create", PATIENCE)?.is_some())?;
     pending.take()?;
     let uid = maps.get("later")?.metadata.uid.unwrap_or_default();
-    let pending = client.start(Request::delete(&format!("{path}/later")))?;
+    let pending = client.start(Request::delete(format!("{path}/later")))?;
     holds("deleted", maps.wait("later", "delete", PATIENCE)?.is_none())?;
     pending.take()?;
     // Another of its name is its end too, and what is not there is gone.
