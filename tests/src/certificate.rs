@@ -9,7 +9,7 @@ use rustls::pki_types::PrivateKeyDer;
 pub enum Shown {
     /// Nothing: it speaks plain HTTP.
     Plain,
-    /// A certificate for `127.0.0.1` and `localhost`, signed by the authority.
+    /// A certificate for the loopback and for `kubernetes.default.svc`, signed by the authority.
     Good,
     /// The same, signed by another authority.
     OtherAuthority,
@@ -71,7 +71,7 @@ pub(crate) fn identity(shown: Shown) -> Identity {
 fn names(shown: Shown) -> Vec<String> {
     match shown {
         Shown::OtherName => vec!["other.example".to_owned()],
-        _ => vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
+        _ => ["127.0.0.1", "::1", "localhost", "kubernetes.default.svc"].map(str::to_owned).into(),
     }
 }
 
