@@ -89,6 +89,8 @@ pub struct KubeConfigOptions {
     pub user: Option<String>,
     /// Instead of the cluster's server URL.
     pub server: Option<String>,
+    /// The URL of a proxy instead of the cluster's `proxy-url`; as that it goes before the environment's.
+    pub proxy: Option<String>,
 }
 
 impl fmt::Debug for KubeConfigOptions {
@@ -101,6 +103,7 @@ impl fmt::Debug for KubeConfigOptions {
             .field("cluster", &self.cluster)
             .field("user", &self.user)
             .field("has_server", &self.server.is_some())
+            .field("has_proxy", &self.proxy.is_some())
             .finish()
     }
 }

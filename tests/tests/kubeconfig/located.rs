@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tidegate_tests::{Act, Outcome, Peer, Run};
+use tidegate_tests::{Act, Door, Outcome, Peer, Recorder, Run};
 
 /// Two servers, and a folder with a file for each, `one` and `sub/two`.
 struct Place {
@@ -148,7 +148,12 @@ fn the_command_line_pairs_what_a_guest_cannot() {
     place.expect_asked("server", run(&server).run(), "two", "file-of-one");
     // Beside such a pair the guest chooses neither context nor file.
     let seen = (place.one.seen().len(), place.two.seen().len());
-    for flag in ["--cluster=of-two", "--user=of-two", "--server=https://127.0.0.1:1"] {
+    for flag in [
+        "--cluster=of-two",
+        "--user=of-two",
+        "--server=https://127.0.0.1:1",
+        "--proxy-url=http://127.0.0.1:1",
+    ] {
         let outcome = run(flag).arguments(&["--context", "x"]).run().expect_code(3);
         assert!(outcome.stdout.starts_with("error unsupported: "), "{flag}: {outcome:?}");
     }
@@ -184,4 +189,28 @@ fn each_stage_names_all_that_it_needs() {
     needs.sort_unstable();
     assert_eq!(missing(&outcome), needs, "{outcome:?}");
     assert_eq!(peer.connections(), 0);
+}
+
+/// It needs a grant as any other, goes before what the file says, and is refused where it is none.
+#[test]
+fn the_command_line_says_which_proxy() {
+    let (place, recorder) = (Place::new(), Recorder::start());
+    let text = std::fs::read_to_string(place.at("one")).unwrap();
+    std::fs::write(place.at("one"), text.replace("{server:", "{proxy-url: 'http://127.0.0.1:1', server:"))
+        .unwrap();
+    let proxy = recorder.address(Door::HttpProxy);
+    let run = || {
+        let run = place.run().flag_path("--kubeconfig", &place.at("one"));
+        run.flag(format!("--proxy-url=http://{proxy}"))
+    };
+    let outcome = run().run().expect_code(3);
+    assert_eq!(missing(&outcome), [format!("--allow-net={proxy}")]);
+    assert_eq!(recorder.connections(), 0);
+    let granted = run().flag(format!("--allow-net={proxy}"));
+    place.expect_asked("proxy", granted.run(), "one", "file-of-one");
+    assert!(recorder.connections() > 0);
+    let bad = place.run().flag_path("--kubeconfig", &place.at("one")).flag("--proxy-url=ftp://user:s3cr3t@h");
+    let outcome = bad.run().expect_code(3);
+    assert!(outcome.stdout.contains("must be http, https, or socks5"), "{outcome:?}");
+    assert!(!outcome.everything().contains("s3cr3t"), "{outcome:?}");
 }

@@ -54,11 +54,12 @@ fn the_servers_of_transports_are_out_of_reach() {
     let proxied = peer.write("proxied", &elsewhere("{token: x}", &proxy));
     let issuer = format!("{{auth-provider: {{name: oidc, config: {{idp-issuer-url: '{}'}}}}}}", peer.url());
     let issued = peer.write("issued", &elsewhere(&issuer, ""));
-    let rows: [(&str, &With); 9] = [
+    let rows: [(&str, &With); 10] = [
         ("of --kubeconfig", &|run| run.flag_path("--kubeconfig", &peer.kubeconfig())),
         ("of KUBECONFIG", &|run| run.variable("KUBECONFIG", peer.kubeconfig())),
         ("by its other name", &|run| run.flag_path("--kubeconfig", &config)),
         ("of --server", &|run| run.flag(format!("--server={}", peer.url()))),
+        ("of --proxy-url", &|run| run.flag(format!("--proxy-url=http://{}", peer.address()))),
         ("of --in-cluster-address", &|run| run.flag(format!("--in-cluster-address={}", peer.address()))),
         ("of proxy-url", &|run| run.flag_path("--kubeconfig", &proxied)),
         ("of an issuer", &|run| run.flag_path("--kubeconfig", &issued)),

@@ -29,6 +29,9 @@ pub(crate) struct ConnectFlags {
     /// The server's URL instead of the cluster's.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
+    /// The URL of a proxy to the server instead of the cluster's.
+    #[arg(long, value_name = "URL")]
+    proxy_url: Option<String>,
     /// The service account's folder, for InCluster [default: /var/run/secrets/kubernetes.io/serviceaccount].
     #[arg(long, value_name = "FOLDER")]
     service_account: Option<PathBuf>,
@@ -69,6 +72,7 @@ impl ConnectFlags {
         options.kubeconfig.cluster = self.cluster.clone();
         options.kubeconfig.user = self.user.clone();
         options.kubeconfig.server = self.server.clone();
+        options.kubeconfig.proxy = self.proxy_url.clone();
         options.kubectl_proxy.url = self.kubectl_proxy.clone();
         if let Some(program) = &self.kubectl {
             options.kubectl.program = program.clone();

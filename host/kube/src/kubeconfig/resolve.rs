@@ -22,6 +22,8 @@ pub struct Choice<'a> {
     pub user: Option<&'a str>,
     /// A server instead of the cluster's. As in kubectl, the cluster's `tls-server-name` then no longer counts.
     pub server: Option<&'a str>,
+    /// A proxy's URL instead of the cluster's `proxy-url`.
+    pub proxy: Option<&'a str>,
 }
 
 /// One server, and everything that is needed to speak to it.
@@ -205,6 +207,9 @@ impl Config {
         if let Some(server) = given(choice.server) {
             cluster.server = server.to_owned();
             cluster.tls_server_name = String::new();
+        }
+        if let Some(proxy) = given(choice.proxy) {
+            cluster.proxy_url = Secret::new(proxy.to_owned());
         }
         if cluster.server.is_empty() {
             return Err(ResolveError::NoServer { cluster: name.to_owned() });

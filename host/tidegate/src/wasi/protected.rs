@@ -32,6 +32,7 @@ impl Protected {
         let mut paths = credential_paths(&env, options);
         paths.extend(granted_to_transports(authority));
         let mut endpoints = servers(options, &env);
+        endpoints.extend(options.kubeconfig.proxy.as_deref().and_then(proxy_endpoint));
         let granted = |name: &str| authority.query(&Need::Env(name.to_owned())).is_granted();
         endpoints.extend(proxies(&env, &granted));
         let unread = named(registry, authority, &mut paths, &mut endpoints);

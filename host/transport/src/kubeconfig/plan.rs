@@ -63,21 +63,23 @@ struct Overrides {
     cluster: Option<String>,
     user: Option<String>,
     server: Option<String>,
+    proxy: Option<String>,
 }
 
 impl Plan {
     /// The host's kubeconfig, or what a guest chose of the host's files.
     ///
-    /// Errors: a path that is not absolute, and a guest that chooses while the host pinned a cluster, user or server: together
+    /// Errors: a path that is not absolute, and a guest that chooses while the host pinned a cluster, user, server or proxy: together
     /// they could send one cluster's credential to another.
     pub(super) fn of_file(
         options: &KubeConfigOptions,
         path: Option<PathBuf>,
         context: Option<String>,
     ) -> Result<Plan, Error> {
-        let pinned = options.cluster.is_some() || options.user.is_some() || options.server.is_some();
+        let pinned =
+            [&options.cluster, &options.user, &options.server, &options.proxy].iter().any(|o| o.is_some());
         if pinned && (path.is_some() || context.is_some()) {
-            let text = "the host pinned a cluster, user or server of its own kubeconfig; \
+            let text = "the host pinned a cluster, user, server or proxy of its own kubeconfig; \
                         no other file or context can be chosen beside that";
             return Err(Error::new(Code::Unsupported, text));
         }
@@ -86,6 +88,7 @@ impl Plan {
             cluster: options.cluster.clone(),
             user: options.user.clone(),
             server: options.server.clone(),
+            proxy: options.proxy.clone(),
         };
         let stage = match path.or_else(|| options.path.clone()) {
             None => Stage::Locate,
@@ -260,6 +263,7 @@ fn resolve(
         cluster: overrides.cluster.as_deref(),
         user: overrides.user.as_deref(),
         server: overrides.server.as_deref(),
+        proxy: overrides.proxy.as_deref(),
     };
     let resolved = merge(documents).resolve(&choice).map_err(|error| match error {
         ResolveError::Empty => Error::new(Code::NotConfigured, format!("{shown} is empty")),
