@@ -162,18 +162,16 @@ impl ListRequest {
             ListSource::Whole => "whole",
             ListSource::WatchList => "watch-list",
         });
-        let texts: [(&Option<String>, fn(&wit::ListOptions, &str)); 5] = [
-            (&self.label_selector, wit::ListOptions::set_label_selector),
-            (&self.field_selector, wit::ListOptions::set_field_selector),
-            (&self.label_filter, wit::ListOptions::set_label_filter),
-            (&self.field_filter, wit::ListOptions::set_field_filter),
-            (&self.filter, wit::ListOptions::set_filter),
-        ];
-        for (text, set) in texts {
+        let set = |text: &Option<String>, set: fn(&wit::ListOptions, &str)| {
             if let Some(text) = text {
                 set(&options, text);
             }
-        }
+        };
+        set(&self.label_selector, wit::ListOptions::set_label_selector);
+        set(&self.field_selector, wit::ListOptions::set_field_selector);
+        set(&self.label_filter, wit::ListOptions::set_label_filter);
+        set(&self.field_filter, wit::ListOptions::set_field_filter);
+        set(&self.filter, wit::ListOptions::set_filter);
         if let Some(limit) = self.limit {
             options.set_limit(limit);
         }
