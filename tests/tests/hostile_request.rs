@@ -131,7 +131,15 @@ fn headers_are_the_hosts_but_for_two() {
     names.sort();
     assert_eq!(
         names,
-        ["accept", "authorization", "content-length", "content-type", "host", "user-agent"],
+        [
+            "accept",
+            "accept-encoding",
+            "authorization",
+            "content-length",
+            "content-type",
+            "host",
+            "user-agent"
+        ],
         "{}",
         asked.head
     );
