@@ -341,9 +341,10 @@ fn batch(client: &Client, prefix: &str) -> Result<()> {
     let scratch = Scratch::new(client, prefix, "batch")?;
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &scratch.name);
     let path = maps.resource_url().to_owned();
+    maps.create(&PostParams::default(), &map("there", json!({})))?;
     let create = |n: usize| {
         // Every seventh is there already.
-        let name = if n % 7 == 6 { "m0".to_owned() } else { format!("m{n}") };
+        let name = if n % 7 == 6 { "there".to_owned() } else { format!("m{n}") };
         Request::post(&path).body(serde_json::to_vec(&map(&name, json!({}))).unwrap_or_default())
     };
     let results = client.batch(8, (0..30).map(create));
