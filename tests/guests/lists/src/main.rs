@@ -93,7 +93,7 @@ fn run(told: &mut Told) -> Result<()> {
         return Ok(());
     }
     let mut items = client.open_items(&request)?;
-    while let Some(item) = items.next() {
+    for item in items.by_ref() {
         let item = item?;
         told.items += 1;
         told.bytes += item.len();

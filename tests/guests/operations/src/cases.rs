@@ -341,12 +341,11 @@ fn batch(client: &Client, prefix: &str) -> Result<()> {
     let scratch = Scratch::new(client, prefix, "batch")?;
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &scratch.name);
     let path = maps.resource_url().to_owned();
-    maps.create(&PostParams::default(), &map("there", json!({})))?;
-    let create = |n: usize| {
-        // Every seventh is there already.
-        let name = if n % 7 == 6 { "there".to_owned() } else { format!("m{n}") };
-        Request::post(&path).body(serde_json::to_vec(&map(&name, json!({}))).unwrap_or_default())
-    };
+    let create_named =
+        |name: &str| Request::post(&path).body(serde_json::to_vec(&map(name, json!({}))).unwrap_or_default());
+    client.send(create_named("there"))?;
+    // Every seventh is there already.
+    let create = |n: usize| create_named(&if n % 7 == 6 { "there".to_owned() } else { format!("m{n}") });
     let results = client.batch(8, (0..30).map(create));
     same("one result each", results.len(), 30)?;
     for (n, result) in results.into_iter().enumerate() {
