@@ -41,6 +41,7 @@ fuzz_target!(|bytes: &[u8]| {
         let path = match definition {
             Definition::KubeConfig(file) => Some(&file.path),
             Definition::ServiceAccount(account) => account.folder.as_ref(),
+            Definition::Direct(_) => panic!("{name}: values come from code alone"),
         };
         assert!(path.is_none_or(|path| path.is_absolute()), "{name}: {path:?}");
     }
