@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tidegate_kube::request::{Method, Request};
-use tidegate_transport::{BodyReader, Code, Error, Kind, Response, Support, Transport};
+use tidegate_transport::{BodyReader, Code, CredentialReport, Error, Kind, Response, Support, Transport};
 
 /// Why a hook ended a request; any error and any text will do. It is told to whoever made the request.
 pub type HookError = Box<dyn StdError + Send + Sync>;
@@ -170,6 +170,10 @@ impl Transport for Hooked {
 
     fn server(&self) -> String {
         self.inner.server()
+    }
+
+    fn credentials(&self) -> Vec<CredentialReport> {
+        self.inner.credentials()
     }
 
     fn send(

@@ -56,6 +56,7 @@ async fn hooks_are_called_in_order_and_see_what_the_last_one_left() {
         });
     let table = table();
     let transport = middleware.around(table.dynamic());
+    assert_eq!(transport.credentials(), table.credentials, "hooks hide nothing of the connection beneath");
     let response = transport.clone().send(Request::new(Method::Get, "/elsewhere"), None).await.unwrap();
     assert_eq!(response.warnings, ["shouted"]);
     assert_eq!(text(response).await.unwrap(), "HELLO");

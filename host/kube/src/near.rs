@@ -27,8 +27,9 @@ pub fn among<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'
     found.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
-/// How many letters must be left out, added, changed or swapped with their neighbours.
-fn distance(left: &[char], right: &[char]) -> usize {
+/// How many letters must be left out, added, changed or swapped with their neighbours (Damerau, Levenshtein; optimal string alignment).
+/// Takes time and room with the product of both lengths: cap them first.
+pub fn distance(left: &[char], right: &[char]) -> usize {
     let mut before = Vec::new();
     let mut above: Vec<usize> = (0..=right.len()).collect();
     for (row, &own) in left.iter().enumerate() {
@@ -64,6 +65,21 @@ mod tests {
             ("x", &["abc"], &[]),
         ] {
             assert_eq!(among(word, names.iter().copied()), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn slips_are_counted() {
+        let letters = |text: &str| text.chars().collect::<Vec<char>>();
+        for (a, b, expected) in [
+            ("pods", "pods", 0),
+            ("pdos", "pods", 1),
+            ("", "ab", 2),
+            ("deploymnet", "deployment", 1),
+            ("ab", "", 2),
+            ("po", "svc", 3),
+        ] {
+            assert_eq!(distance(&letters(a), &letters(b)), expected, "{a} {b}");
         }
     }
 }

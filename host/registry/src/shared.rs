@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tidegate_authority::Authority;
 use tidegate_kube::request::Request;
-use tidegate_transport::{BodyReader, Code, Error, Kind, Options, Response, Support, Transport, probe};
+use tidegate_transport::{
+    BodyReader, Code, CredentialReport, Error, Kind, Options, Response, Support, Transport, probe,
+};
 use tokio::time::Instant;
 
 use crate::definition::Definition;
@@ -221,6 +223,10 @@ impl Transport for Handle {
 
     fn server(&self) -> String {
         self.own.server.to_string()
+    }
+
+    fn credentials(&self) -> Vec<CredentialReport> {
+        self.own.transport.credentials()
     }
 
     fn send(

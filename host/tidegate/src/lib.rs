@@ -58,7 +58,7 @@ pub use host::{become_program, environment, executable, kubectl_cache, working_f
 pub use inspect::{Inspected, Interfaces};
 pub use producers::Producers;
 pub use progress::Progress;
-pub use reach::reach;
+pub use reach::{reach, reach_by_precedence};
 pub use run::RunBuilder;
 pub use script::Script;
 pub use stdio::{Captured, Input, Output};

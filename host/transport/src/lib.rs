@@ -130,9 +130,7 @@ pub trait Transport: Send + Sync + 'static {
     fn server(&self) -> String;
 
     /// What it proves itself with, without saying it; empty where it has no credential, or where another program has it.
-    fn credentials(&self) -> Vec<CredentialReport> {
-        Vec::new()
-    }
+    fn credentials(&self) -> Vec<CredentialReport>;
 
     /// Sends one request and waits for the head of its response, at most for the request's deadline.
     ///

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tidegate_kube::near;
+
 use super::catalog::{Catalog, Resource};
 
 /// How many are named.
@@ -15,8 +17,9 @@ pub(super) fn near(catalog: &Catalog, name: &str) -> Vec<String> {
     if name.is_empty() || name.len() > LONGEST {
         return Vec::new();
     }
+    let name: Vec<char> = name.chars().collect();
     // One slip in a short name, and one more for each four letters.
-    let most = (name.chars().count() / 4).clamp(1, 3);
+    let most = (name.len() / 4).clamp(1, 3);
     let mut found: Vec<(usize, String)> = Vec::new();
     for resource in catalog.preferred_resources() {
         if let Some(distance) = distance_to(resource, &name).filter(|distance| *distance <= most) {
@@ -27,50 +30,12 @@ pub(super) fn near(catalog: &Catalog, name: &str) -> Vec<String> {
     found.into_iter().map(|(_, name)| name).take(FEW).collect()
 }
 
-fn distance_to(resource: &Arc<Resource>, name: &str) -> Option<usize> {
+fn distance_to(resource: &Arc<Resource>, name: &[char]) -> Option<usize> {
     let kind = resource.kind().to_lowercase();
     let long = [resource.plural(), resource.singular(), &kind];
     // Two letters are one slip away from any other two: short names must share the first.
     let short =
-        resource.short_names().filter(|short| short.len() > 2 && short.chars().next() == name.chars().next());
-    long.into_iter().chain(short).map(|other| distance(name, other)).min()
-}
-
-/// Letters to add, drop, change or swap with the next (Damerau, Levenshtein; optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().take(LONGEST + 4).collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, right) in b.iter().enumerate() {
-            let changed = last[j] + usize::from(left != right);
-            let mut least = changed.min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *left == b[j - 1] && a[i - 1] == *right {
-                least = least.min(before[j - 1] + 1);
-            }
-            row.push(least);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn slips_are_counted() {
-        for (a, b, expected) in [
-            ("pods", "pods", 0),
-            ("pdos", "pods", 1),
-            ("", "ab", 2),
-            ("deploymnet", "deployment", 1),
-            ("ab", "", 2),
-            ("po", "svc", 3),
-        ] {
-            assert_eq!(distance(a, b), expected, "{a} {b}");
-        }
-    }
+        resource.short_names().filter(|short| short.len() > 2 && short.chars().next().as_ref() == name.first());
+    let letters = |other: &str| other.chars().take(LONGEST + 4).collect::<Vec<char>>();
+    long.into_iter().chain(short).map(|other| near::distance(name, &letters(other))).min()
 }

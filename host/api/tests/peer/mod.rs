@@ -9,7 +9,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tidegate_kube::request::Request;
 use tidegate_kube::status::Status;
-use tidegate_transport::{Body, BodyReader, Error, Feature, Kind, Response, Support, Transport};
+use tidegate_transport::{
+    Body, BodyReader, CredentialKind, CredentialReport, Error, Feature, Kind, Response, Support, Transport,
+};
 
 /// What is answered at a path: content type and body, or a status code.
 #[derive(Clone)]
@@ -40,6 +42,7 @@ pub(crate) struct Table {
     pub(crate) asked: AtomicUsize,
     pub(crate) log: Mutex<Vec<String>>,
     pub(crate) support: Support,
+    pub(crate) credentials: Vec<CredentialReport>,
 }
 
 #[allow(dead_code, reason = "each test uses its part")]
@@ -54,7 +57,14 @@ impl Table {
     ) -> Arc<Table> {
         let answers = answers.into_iter().map(|(path, says)| (path.to_owned(), says)).collect();
         let (asked, log) = (AtomicUsize::new(0), Mutex::default());
-        Arc::new(Table { answers: Mutex::new(answers), asked, log, support })
+        let credentials = vec![CredentialReport {
+            kind: CredentialKind::Header,
+            source: "the table".to_owned(),
+            expires: None,
+            refreshed: None,
+            missing: Vec::new(),
+        }];
+        Arc::new(Table { answers: Mutex::new(answers), asked, log, support, credentials })
     }
 
     pub(crate) fn dynamic(self: &Arc<Table>) -> Arc<dyn Transport> {
@@ -89,6 +99,10 @@ impl Transport for Table {
 
     fn server(&self) -> String {
         "table".to_owned()
+    }
+
+    fn credentials(&self) -> Vec<CredentialReport> {
+        self.credentials.clone()
     }
 
     fn send(

@@ -13,7 +13,9 @@ use super::command::{Input, invocation, line};
 use super::output::Output;
 use crate::options::KubectlOptions;
 use crate::request_body::RequestBody;
-use crate::{Body, BodyReader, Code, Error, Event, Kind, Observer, Response, Support, Transport};
+use crate::{
+    Body, BodyReader, Code, CredentialReport, Error, Event, Kind, Observer, Response, Support, Transport,
+};
 
 /// How long a watch or a followed log may give nothing before it counts as begun: kubectl does not tell that the server accepted it.
 const STREAM_BEGUN: Duration = Duration::from_secs(3);
@@ -47,6 +49,11 @@ impl Transport for KubectlRaw {
             Some(context) => format!("kubectl's context {context:?}"),
             None => "kubectl's current context".to_owned(),
         }
+    }
+
+    /// kubectl has it, and tells nobody.
+    fn credentials(&self) -> Vec<CredentialReport> {
+        Vec::new()
     }
 
     fn send(
