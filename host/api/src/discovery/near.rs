@@ -34,8 +34,9 @@ fn distance_to(resource: &Arc<Resource>, name: &[char]) -> Option<usize> {
     let kind = resource.kind().to_lowercase();
     let long = [resource.plural(), resource.singular(), &kind];
     // Two letters are one slip away from any other two: short names must share the first.
-    let short =
-        resource.short_names().filter(|short| short.len() > 2 && short.chars().next().as_ref() == name.first());
+    let short = resource
+        .short_names()
+        .filter(|short| short.len() > 2 && short.chars().next().as_ref() == name.first());
     let letters = |other: &str| other.chars().take(LONGEST + 4).collect::<Vec<char>>();
     long.into_iter().chain(short).map(|other| near::distance(name, &letters(other))).min()
 }
