@@ -5,6 +5,7 @@
 mod ask;
 mod certificate;
 mod debian;
+mod fault;
 mod http;
 mod issuer;
 mod live;
@@ -23,6 +24,7 @@ mod who;
 
 pub use certificate::Shown;
 pub use debian::{Proxy, ProxyKind};
+pub use fault::{Dice, Fault, FaultProxy, Toward};
 pub use http::{Act, Asked};
 pub use issuer::{CLIENT, Grant, Issuer};
 pub use live::{Live, eventually, is_alive};
