@@ -32,7 +32,7 @@ fn running() -> Result<Detached, Failure> {
 
 fn up(nodes: u16) -> Result<ExitCode, Failure> {
     let tools = Tools::ensure(&mut |line| eprintln!("  {line}"))?;
-    let cluster = Cluster::start_detached(&tools, Options::everything().nodes(nodes))?;
+    let cluster = Cluster::start_detached(&tools, Options::everything().nodes(nodes).with_kubelet())?;
     println!("export KUBECONFIG={}", cluster.kubeconfig(AuthKind::Token).display());
     Ok(ExitCode::SUCCESS)
 }
