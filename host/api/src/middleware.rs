@@ -22,10 +22,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tidegate_kube::request::{Method, Request};
-use tidegate_transport::{BodyReader, Code, CredentialReport, Error, Kind, Response, Support, Transport};
+use tidegate_transport::{
+    Body, BodyReader, Code, CredentialReport, Error, Kind, Response, Support, Transport, Tunnel,
+};
 
 /// Why a hook ended a request; any error and any text will do. It is told to whoever made the request.
 pub type HookError = Box<dyn StdError + Send + Sync>;
@@ -182,23 +185,61 @@ impl Transport for Hooked {
         body: Option<BodyReader>,
     ) -> BoxFuture<'static, Result<Response, Error>> {
         async move {
-            let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-            let mut asking = Asking { number, request, streams_body: body.is_some() };
-            for (name, hook) in &self.hooks.requests {
-                let what = described(asking.request.method, &asking.request.path);
-                asking = hook(asking).await.map_err(|why| halted("request", name, &what, why))?;
-            }
-            let Asking { number, request, .. } = asking;
-            let (method, path, query) = (request.method, request.path.clone(), request.query.clone());
+            let (asked, request) = self.ask(request, body.is_some()).await?;
             let outcome = self.inner.clone().send(request, body).await;
-            let mut answer = Answer { asked: Asked { number, method, path, query }, outcome };
-            for (name, hook) in &self.hooks.responses {
-                let what = described(answer.asked.method, &answer.asked.path);
-                answer = hook(answer).await.map_err(|why| halted("response", name, &what, why))?;
-            }
-            answer.outcome
+            self.answer(asked, outcome).await
         }
         .boxed()
+    }
+
+    /// Passes the same hooks. A tunnel that opened is an answer of the code 101 without a body; one that a hook makes an error of is closed, and
+    /// an error stays one whatever a hook makes of it.
+    fn tunnel(
+        self: Arc<Self>,
+        request: Request,
+        protocols: &'static [&'static str],
+    ) -> BoxFuture<'static, Result<Tunnel, Error>> {
+        async move {
+            let (asked, request) = self.ask(request, false).await?;
+            let opened = self.inner.clone().tunnel(request, protocols).await;
+            let outcome = match &opened {
+                Ok(_) => Ok(Response {
+                    code: 101,
+                    content_type: None,
+                    warnings: Vec::new(),
+                    body: Body::from_bytes(Bytes::new()),
+                }),
+                Err(error) => Err(error.clone()),
+            };
+            self.answer(asked, outcome).await?;
+            opened
+        }
+        .boxed()
+    }
+}
+
+impl Hooked {
+    /// What the hooks of requests make of a request.
+    async fn ask(&self, request: Request, streams_body: bool) -> Result<(Asked, Request), Error> {
+        let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut asking = Asking { number, request, streams_body };
+        for (name, hook) in &self.hooks.requests {
+            let what = described(asking.request.method, &asking.request.path);
+            asking = hook(asking).await.map_err(|why| halted("request", name, &what, why))?;
+        }
+        let Asking { number, request, .. } = asking;
+        let (method, path, query) = (request.method, request.path.clone(), request.query.clone());
+        Ok((Asked { number, method, path, query }, request))
+    }
+
+    /// What the hooks of responses make of what came.
+    async fn answer(&self, asked: Asked, outcome: Result<Response, Error>) -> Result<Response, Error> {
+        let mut answer = Answer { asked, outcome };
+        for (name, hook) in &self.hooks.responses {
+            let what = described(answer.asked.method, &answer.asked.path);
+            answer = hook(answer).await.map_err(|why| halted("response", name, &what, why))?;
+        }
+        answer.outcome
     }
 }
 

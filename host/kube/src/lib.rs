@@ -4,6 +4,7 @@
 //! each rule can be tested as a table and fuzzed. Where kubectl has a behaviour, it is kubectl's (client-go v0.36); where
 //! tidegate is stricter, the item says so and why.
 
+pub mod channels;
 pub mod condition;
 pub mod date;
 pub mod frames;

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use tidegate_authority::Authority;
 use tidegate_kube::request::Request;
 use tidegate_transport::{
-    BodyReader, Code, CredentialReport, Error, Kind, Options, Response, Support, Transport, probe,
+    BodyReader, Code, CredentialReport, Error, Kind, Options, Response, Support, Transport, Tunnel, probe,
 };
 use tokio::time::Instant;
 
@@ -238,6 +238,18 @@ impl Transport for Handle {
             let transport = self.shared.transport_for(&self.own).await?;
             let response = transport.send(request, body).await;
             response.inspect_err(|error| self.shared.suspect(error))
+        })
+    }
+
+    fn tunnel(
+        self: Arc<Self>,
+        request: Request,
+        protocols: &'static [&'static str],
+    ) -> BoxFuture<'static, Result<Tunnel, Error>> {
+        Box::pin(async move {
+            let transport = self.shared.transport_for(&self.own).await?;
+            let tunnel = transport.tunnel(request, protocols).await;
+            tunnel.inspect_err(|error| self.shared.suspect(error))
         })
     }
 }

@@ -19,6 +19,7 @@ mod status;
 mod stream;
 mod tls;
 mod transport;
+mod upgrade;
 mod verify;
 
 pub(crate) use client::{Client, Origin};

@@ -30,6 +30,7 @@ mod precedence;
 mod probe;
 mod request_body;
 mod support;
+mod tunnel;
 
 use std::fmt;
 use std::str::FromStr;
@@ -59,6 +60,7 @@ pub use precedence::{Explicit, connect_by_precedence};
 pub use probe::probe;
 pub use request_body::{BodyReader, BodyWriter, body_channel};
 pub use support::{Feature, Support};
+pub use tunnel::Tunnel;
 
 /// A way to reach an API server, in the order in which they are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,6 +145,23 @@ pub trait Transport: Send + Sync + 'static {
         request: Request,
         body: Option<BodyReader>,
     ) -> BoxFuture<'static, Result<Response, Error>>;
+
+    /// Asks for numbered channels instead of a response, and waits until the server has agreed, at most for the request's deadline.
+    ///
+    /// `request` is a GET without a body of what a kubelet serves so (`…/pods/NAME/exec`, `attach`, `portforward`); `protocols` are the
+    /// names of what is spoken in the channels, the best first, of which the server chooses one. Dropping the future cancels.
+    ///
+    /// Errors: as [`send`](Transport::send); [`Code::Unsupported`] where the transport cannot do it, which [`support`](Transport::support)
+    /// says beforehand; [`Code::Protocol`] where the server answers without agreeing.
+    fn tunnel(
+        self: Arc<Self>,
+        request: Request,
+        protocols: &'static [&'static str],
+    ) -> BoxFuture<'static, Result<Tunnel, Error>> {
+        _ = (request, protocols);
+        let kind = self.kind();
+        Box::pin(async move { Err(Error::new(Code::Unsupported, format!("{kind} opens no tunnels"))) })
+    }
 }
 
 impl fmt::Debug for dyn Transport {
@@ -154,7 +173,7 @@ impl fmt::Debug for dyn Transport {
 /// A 2xx response whose body has not been read.
 #[derive(Debug)]
 pub struct Response {
-    /// 200 to 299.
+    /// 200 to 299; 101 where hooks are told of a tunnel.
     pub code: u16,
     /// The `Content-Type` header as it came, if it is text.
     pub content_type: Option<String>,

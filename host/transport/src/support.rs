@@ -18,10 +18,18 @@ pub enum Feature {
     StatusDetails,
     /// `warnings`: a response with its warnings.
     Warnings,
+    /// `exec`: tunnels to `pods/exec`.
+    Exec,
+    /// `terminal`: an exec in a terminal, with its size.
+    Terminal,
+    /// `attach`: tunnels to `pods/attach`.
+    Attach,
+    /// `port-forward`: tunnels to `pods/portforward`.
+    PortForward,
 }
 
 impl Feature {
-    const ALL: [Feature; 7] = [
+    const ALL: [Feature; 11] = [
         Feature::Accept,
         Feature::ContentType,
         Feature::Head,
@@ -29,6 +37,10 @@ impl Feature {
         Feature::StreamBody,
         Feature::StatusDetails,
         Feature::Warnings,
+        Feature::Exec,
+        Feature::Terminal,
+        Feature::Attach,
+        Feature::PortForward,
     ];
 
     /// The word that guests use.
@@ -41,6 +53,10 @@ impl Feature {
             Feature::StreamBody => "stream-body",
             Feature::StatusDetails => "status-details",
             Feature::Warnings => "warnings",
+            Feature::Exec => "exec",
+            Feature::Terminal => "terminal",
+            Feature::Attach => "attach",
+            Feature::PortForward => "port-forward",
         }
     }
 }
@@ -66,8 +82,8 @@ impl Support {
     /// Everything: HTTP to the server itself.
     pub const EVERYTHING: Support = Support(&Feature::ALL);
 
-    /// What kubectl passes on: bodies streamed through stdin, and the warnings that it prints.
-    pub const KUBECTL: Support = Support(&[Feature::StreamBody, Feature::Warnings]);
+    /// What kubectl passes on: bodies streamed through stdin, the warnings that it prints, and processes without a terminal.
+    pub const KUBECTL: Support = Support(&[Feature::StreamBody, Feature::Warnings, Feature::Exec]);
 
     /// Whether it can do this.
     pub fn has(self, feature: Feature) -> bool {

@@ -56,10 +56,10 @@ impl Origin {
 
 /// An HTTP client of one server.
 pub(crate) struct Client {
-    dialer: Dialer,
-    fixed: Fixed,
-    credentials: Credentials,
-    pool: Arc<Pool>,
+    pub(super) dialer: Dialer,
+    pub(super) fixed: Fixed,
+    pub(super) credentials: Credentials,
+    pub(super) pool: Arc<Pool>,
 }
 
 type Head = (http::response::Parts, Incoming);
@@ -280,7 +280,7 @@ impl Client {
         Ok(Ok((head, wire)))
     }
 
-    fn told(&self, fault: Fault) -> Error {
+    pub(super) fn told(&self, fault: Fault) -> Error {
         fault::in_exchange(fault, &self.dialer.server(), &self.dialer.name())
     }
 }

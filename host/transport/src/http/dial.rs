@@ -71,7 +71,13 @@ impl Dialer {
         offer: Offer,
         deadline: Instant,
     ) -> Result<Opened, Error> {
-        let io = self.reach(deadline).await?;
+        // Proxies that pass requests on one by one pass no other protocol on.
+        let want = match offer {
+            Offer::Switch => Want::Tunnel,
+            Offer::Both | Offer::OneOnly if self.tls.is_some() => Want::Tunnel,
+            Offer::Both | Offer::OneOnly => Want::Forwarding,
+        };
+        let io = self.reach(want, deadline).await?;
         let id = identity.map(ClientIdentity::id);
         let opened = match &self.tls {
             None => Connection::open(io, id).await.map(Opened::One),
@@ -87,16 +93,13 @@ impl Dialer {
     }
 
     /// The bytes' way to the server.
-    async fn reach(&self, deadline: Instant) -> Result<Io, Error> {
+    async fn reach(&self, want: Want, deadline: Instant) -> Result<Io, Error> {
         match &self.route {
             Route::Direct => match self.net.connect(deadline).await {
                 Ok(tcp) => Ok(Box::new(tcp)),
                 Err(error) => Err(not_connected(error, "the server")),
             },
-            Route::Proxy(proxy) => {
-                let want = if self.tls.is_some() { Want::Tunnel } else { Want::Forwarding };
-                proxy.open(self.target(), want, &self.user_agent, deadline).await
-            }
+            Route::Proxy(proxy) => proxy.open(self.target(), want, &self.user_agent, deadline).await,
         }
     }
 

@@ -7,6 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use hyper::body::Incoming as HyperBody;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -26,6 +27,14 @@ pub(super) struct Connection {
     /// None once the connection has ended.
     driver: Option<Driver>,
     meter: Arc<Meter>,
+}
+
+/// What a server made of a request for another protocol.
+pub(super) enum Switch {
+    /// It speaks that protocol from here on: over this stream, on which these bytes came already.
+    Switched(http::response::Parts, Stream, Bytes),
+    /// It does not.
+    Answered(http::Response<HyperBody>, Connection),
 }
 
 type Driver = Pin<Box<http1::Connection<TokioIo<Stream>, RequestBody>>>;
@@ -48,6 +57,43 @@ impl Connection {
     pub(super) async fn exchange(
         &mut self,
         request: http::Request<RequestBody>,
+    ) -> Result<http::Response<HyperBody>, Broken> {
+        self.exchange_with(request, drive).await
+    }
+
+    /// Sends a request for another protocol.
+    pub(super) async fn switch(mut self, request: http::Request<RequestBody>) -> Result<Switch, Broken> {
+        let mut over = false;
+        let response = self
+            .exchange_with(request, |driver, cx| {
+                // Kept, unlike one that is over by itself: the socket is in it.
+                if let Some(running) = driver
+                    && !over
+                {
+                    over = running.as_mut().poll(cx).is_ready();
+                }
+            })
+            .await?;
+        let driver =
+            self.driver.take().filter(|_| response.status() == http::StatusCode::SWITCHING_PROTOCOLS);
+        let Some(mut driver) = driver else { return Ok(Switch::Answered(response, self)) };
+        if !over {
+            let ended = poll_fn(|cx| driver.as_mut().poll(cx)).await;
+            ended.map_err(|error| Broken {
+                fault: Fault::One(error),
+                progress: Progress::Answered,
+                body: None,
+            })?;
+        }
+        let (head, _) = response.into_parts();
+        let parts = (*Pin::into_inner(driver)).into_parts();
+        Ok(Switch::Switched(head, parts.io.into_inner(), parts.read_buf))
+    }
+
+    async fn exchange_with(
+        &mut self,
+        request: http::Request<RequestBody>,
+        mut drive: impl FnMut(&mut Option<Driver>, &mut Context<'_>),
     ) -> Result<http::Response<HyperBody>, Broken> {
         let (read, written) = self.meter.now();
         let mut response = pin!(self.sender.try_send_request(request));

@@ -22,6 +22,8 @@ pub(super) enum Offer {
     Both,
     /// HTTP/1.1 alone: for a server that will not answer over HTTP/2.
     OneOnly,
+    /// HTTP/1.1 alone, for a request that asks for another protocol.
+    Switch,
 }
 
 /// TLS to one server or proxy.
@@ -88,7 +90,7 @@ impl Secured {
         let config = self.identified(identity);
         match offer {
             Offer::Both => config,
-            Offer::OneOnly => {
+            Offer::OneOnly | Offer::Switch => {
                 let mut config = ClientConfig::clone(&config);
                 config.alpn_protocols = vec![HTTP_1.to_vec()];
                 Arc::new(config)

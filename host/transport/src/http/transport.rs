@@ -2,11 +2,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::BoxFuture;
-use tidegate_kube::request::{Request, StreamedBody};
+use tidegate_kube::request::{Checked, Method, Request, StreamedBody};
 
 use super::client::{Client, Origin};
 use crate::request_body::RequestBody;
-use crate::{BodyReader, Code, CredentialReport, Error, Event, Kind, Observer, Response, Support, Transport};
+use crate::{
+    BodyReader, Code, CredentialReport, Error, Event, Kind, Observer, Response, Support, Transport, Tunnel,
+};
 
 /// The transports that speak HTTP by themselves: all but [`Kind::KubectlRaw`].
 pub(crate) struct HttpTransport {
@@ -52,6 +54,29 @@ impl Transport for HttpTransport {
             result
         })
     }
+
+    fn tunnel(
+        self: Arc<Self>,
+        request: Request,
+        protocols: &'static [&'static str],
+    ) -> BoxFuture<'static, Result<Tunnel, Error>> {
+        Box::pin(async move {
+            let checked = request
+                .check(StreamedBody::Absent)
+                .map_err(|invalid| Error::new(Code::InvalidRequest, invalid.to_string()))?;
+            if checked.method() != Method::Get {
+                return Err(Error::new(Code::InvalidRequest, "a tunnel is asked for with GET"));
+            }
+            let started = Instant::now();
+            let result = self.client.upgrade(&checked, protocols).await;
+            let code = match &result {
+                Ok(_) => Some(101),
+                Err(error) => error.status().map(|status| status.code),
+            };
+            self.tell(&checked, code, started);
+            result
+        })
+    }
 }
 
 impl HttpTransport {
@@ -67,12 +92,16 @@ impl HttpTransport {
             Ok(response) => Some(response.code),
             Err(error) => error.status().map(|status| status.code),
         };
+        self.tell(&checked, code, started);
+        result
+    }
+
+    fn tell(&self, checked: &Checked, code: Option<u16>, started: Instant) {
         self.observer.event(&Event::Request {
             method: checked.method(),
             path: checked.path().as_str(),
             code,
             elapsed: started.elapsed(),
         });
-        result
     }
 }

@@ -21,5 +21,6 @@ mod proxies;
 mod rotation;
 mod setup;
 mod tls;
+mod tunnels;
 mod two;
 mod two_peer;
