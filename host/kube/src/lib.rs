@@ -19,6 +19,7 @@ mod secret;
 pub mod select;
 pub mod status;
 pub mod text;
+pub mod version;
 pub mod x509;
 pub mod yaml;
 

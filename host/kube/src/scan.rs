@@ -16,6 +16,7 @@ mod expression;
 mod filter;
 mod list;
 mod mask;
+mod meta;
 mod path;
 mod skip;
 
@@ -24,4 +25,5 @@ pub use error::{FilterFailed, InvalidFilter, InvalidMask, ListError};
 pub use filter::{Filter, FilterBuilder};
 pub use list::{ITEM_CAP, ListMeta, ListSplitter, MEMBER_CAP};
 pub use mask::{MASK_CAP, Mask};
+pub use meta::{ObjectMeta, resource_version};
 pub use skip::DEPTH_CAP;

@@ -149,7 +149,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn malformed(&self) -> Malformed {
+    pub(super) fn malformed(&self) -> Malformed {
         Malformed { at: self.at }
     }
 }
