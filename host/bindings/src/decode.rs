@@ -1,9 +1,8 @@
 //! What the four streams make of the bytes of a body.
 
-use tidegate_kube::frames::watch::{self, EventError, EventType};
+use tidegate_kube::frames::watch::EventType;
 use tidegate_kube::frames::{JsonLineError, JsonLines, LineSplitter, LineTooLong};
-use tidegate_kube::scan::{Filter, FilterFailed, Mask, NotAnObject};
-use tidegate_transport::{Code, Error};
+use tidegate_transport::{Code, Error, EventDecoder, Wanted};
 
 use crate::wit::tidegate::host::types::{self, WatchEvent};
 
@@ -119,12 +118,7 @@ impl Decode for JsonObjects {
 
 /// Watch events; the stream is over after one of type ERROR.
 #[derive(Default)]
-pub struct Events {
-    lines: LineSplitter,
-    over: bool,
-    mask: Option<Mask>,
-    filter: Option<Filter>,
-}
+pub struct Events(EventDecoder);
 
 impl Decode for Events {
     type Item = WatchEvent;
@@ -132,31 +126,23 @@ impl Decode for Events {
     const BATCH: usize = 256;
 
     fn push(&mut self, chunk: bytes::Bytes) {
-        self.lines.push(chunk);
+        self.0.push(chunk);
     }
 
     fn next(&mut self) -> Option<Result<WatchEvent, Error>> {
-        while !self.over {
-            let number = self.lines.line_number();
-            match self.lines.next_line()? {
-                Ok(line) if line.trim_ascii().is_empty() => {}
-                Ok(line) => match self.event(&line, number).transpose() {
-                    Some(event) => return Some(event),
-                    None => continue,
-                },
-                Err(error) => return Some(Err(line_error(error))),
+        loop {
+            match self.0.next_event()? {
+                Ok(event) if event.wanted == Wanted::No => {}
+                event => return Some(event.map(watch_event)),
             }
         }
-        None
     }
 
     fn finish(&mut self) -> Option<Result<WatchEvent, Error>> {
-        let number = self.lines.line_number();
-        let line = std::mem::take(&mut self.lines).finish()?;
-        if line.trim_ascii().is_empty() {
-            return None;
+        match self.0.finish()? {
+            Ok(event) if event.wanted == Wanted::No => None,
+            event => Some(event.map(watch_event)),
         }
-        self.event(&line, number).transpose()
     }
 
     fn batch(items: Vec<WatchEvent>) -> Vec<WatchEvent> {
@@ -164,55 +150,19 @@ impl Decode for Events {
     }
 
     fn is_over(&self) -> bool {
-        self.over
+        self.0.is_over()
     }
 }
 
 impl Events {
-    /// Events of the objects that a filter lets pass, narrowed by a mask.
-    pub(crate) fn narrowed(mask: Option<Mask>, filter: Option<Filter>) -> Self {
-        Self { mask, filter, ..Self::default() }
-    }
-
-    /// None where the guest does not want it.
-    fn event(&mut self, line: &[u8], number: u64) -> Result<Option<WatchEvent>, Error> {
-        let event = watch::parse(line, number).map_err(event_error)?;
-        self.over = event.ty == EventType::Error;
-        let object = event.object.as_bytes();
-        if matches!(event.ty, EventType::Bookmark | EventType::Error) {
-            return Ok(Some(WatchEvent { event_type: event_type(event.ty), object: object.to_vec() }));
-        }
-        let ty = match (self.passes(object, number)?, event.ty) {
-            (true, ty) | (false, ty @ EventType::Deleted) => ty,
-            (false, EventType::Added) => return Ok(None),
-            // It may have passed before.
-            (false, _) => EventType::Deleted,
-        };
-        let object = match &self.mask {
-            None => object.to_vec(),
-            Some(mask) => {
-                let mut out = Vec::with_capacity(256);
-                mask.apply(object, &mut out).map_err(|error| narrow_error(number, error))?;
-                out
-            }
-        };
-        Ok(Some(WatchEvent { event_type: event_type(ty), object }))
-    }
-
-    fn passes(&self, object: &[u8], number: u64) -> Result<bool, Error> {
-        let Some(filter) = &self.filter else { return Ok(true) };
-        filter.matches(object).map_err(|error| match error {
-            FilterFailed::NotAnObject(error) => narrow_error(number, error),
-            FilterFailed::Expression(_) => {
-                let text = format!("the filter has no answer for line {number} of the watch");
-                Error::new(Code::InvalidRequest, text).because(error)
-            }
-        })
+    /// What `decoder` makes of a body.
+    pub(crate) fn of(decoder: EventDecoder) -> Self {
+        Self(decoder)
     }
 }
 
-fn narrow_error(number: u64, error: NotAnObject) -> Error {
-    Error::new(Code::Protocol, format!("the object in line {number} of the watch is refused")).because(error)
+fn watch_event(event: tidegate_transport::WatchEvent) -> WatchEvent {
+    WatchEvent { event_type: event_type(event.ty), object: event.into_vec() }
 }
 
 fn event_type(ty: EventType) -> types::EventType {
@@ -241,13 +191,6 @@ fn json_error(error: JsonLineError) -> Error {
         _ => Code::Protocol,
     };
     Error::new(code, error.to_string())
-}
-
-fn event_error(error: EventError) -> Error {
-    match error {
-        EventError::Line(error) => json_error(error),
-        other => Error::new(Code::Protocol, other.to_string()),
-    }
 }
 
 #[cfg(test)]

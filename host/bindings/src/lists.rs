@@ -92,7 +92,7 @@ impl ListOptions {
     }
 
     /// Compiles what was said.
-    fn take(self) -> Result<transport::ListOptions, Error> {
+    pub(crate) fn take(self) -> Result<transport::ListOptions, Error> {
         if self.too_large {
             let text = format!("the requests of this guest would hold more than {HELD} bytes");
             return Err(Error::new(Code::TooLarge, text));
@@ -115,7 +115,7 @@ impl ListOptions {
         let filter =
             Filter::builder().labels(self.label_filter).fields(self.field_filter).expression(self.filter);
         let filter = filter.build().map_err(|error| invalid(&error))?;
-        options.filter = (!filter.is_everything()).then_some(filter);
+        options.filter = (!filter.is_everything()).then(|| Arc::new(filter));
         Ok(options)
     }
 }
@@ -146,9 +146,7 @@ impl Host for View<'_> {
             Ok(options) => {
                 let request = options.watch_request(&path, transport.as_ref());
                 let sent = transport.send(request, None).await;
-                sent.map(|response| {
-                    EventStream::with(response.body, Events::narrowed(options.mask, options.filter))
-                })
+                sent.map(|response| EventStream::with(response.body, Events::of(options.event_decoder())))
             }
             Err(error) => Err(error),
         };

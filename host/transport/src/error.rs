@@ -1,6 +1,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_grants::Denied;
 use tidegate_kube::status::Status;
@@ -23,6 +24,7 @@ struct Inner {
     status: Option<Status>,
     missing: Vec<String>,
     failures: Vec<Failure>,
+    retry_after: Option<Duration>,
     source: Option<Source>,
     note: Note,
 }
@@ -48,6 +50,7 @@ impl Error {
             status: None,
             missing: Vec::new(),
             failures: Vec::new(),
+            retry_after: None,
             source: None,
             note: Note::Nothing,
         })
@@ -88,6 +91,26 @@ impl Error {
     /// Why each transport failed, where the code is [`Code::NoClient`].
     pub fn failures(&self) -> &[Failure] {
         &self.0.failures
+    }
+
+    /// How long the server asks to be left alone: its `Retry-After` header in seconds (RFC 9110, 10.2.3; a date there is not looked at, as in
+    /// client-go), else `details.retryAfterSeconds` of its status. As it said it: whoever waits sets a cap.
+    pub fn retry_after(&self) -> Option<Duration> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Details {
+            retry_after_seconds: u64,
+        }
+        self.0.retry_after.or_else(|| {
+            let details = self.status()?.details.as_deref()?;
+            let details: Details = serde_json::from_str(details).ok()?;
+            Some(Duration::from_secs(details.retry_after_seconds)).filter(|wait| !wait.is_zero())
+        })
+    }
+
+    /// The same error, with what a header says about a second try.
+    pub(crate) fn with_retry_after(self, wait: Option<Duration>) -> Error {
+        self.change(|inner| inner.retry_after = wait)
     }
 
     /// This error and all that caused it, joined by `: `.
@@ -179,6 +202,26 @@ impl From<NoClient> for Error {
 mod tests {
     use super::*;
     use crate::Kind;
+
+    #[test]
+    fn a_server_says_when_to_come_back() {
+        let status = |details: &str| {
+            let body = format!(r#"{{"kind":"Status","details":{details}}}"#);
+            Error::from_status(tidegate_kube::status::from_response(429, None, body.as_bytes()))
+        };
+        let seconds = |error: Error| error.retry_after().map(|wait| wait.as_secs());
+        for (error, expected) in [
+            (status(r#"{"retryAfterSeconds":7}"#), Some(7)),
+            (status(r#"{"retryAfterSeconds":7}"#).with_retry_after(Some(Duration::from_secs(2))), Some(2)),
+            (status(r#"{"retryAfterSeconds":0}"#), None),
+            (status(r#"{"retryAfterSeconds":-1}"#), None),
+            (status(r#"{"retryAfterSeconds":"7"}"#), None),
+            (status("{}"), None),
+            (Error::new(Code::Unreachable, ""), None),
+        ] {
+            assert_eq!(seconds(error), expected);
+        }
+    }
 
     #[test]
     fn no_error_moves_a_terminal_or_forges_a_line() {

@@ -4,6 +4,7 @@
 mod decode;
 mod stream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_kube::request::{DEFAULT_IDLE_DEADLINE, Method, Request};
@@ -11,13 +12,13 @@ use tidegate_kube::scan::{Filter, Mask};
 
 pub use stream::{Batch, ItemStream};
 
-use crate::{Feature, Transport};
+use crate::{EventDecoder, Feature, Transport};
 
 /// How many items a page has unless the caller says otherwise: what kubectl asks for.
 const PAGE: u32 = 500;
 
 /// How a list is to be had. The default is everything, by pages of 500.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ListOptions {
     /// How it comes.
     pub source: ListSource,
@@ -32,7 +33,7 @@ pub struct ListOptions {
     /// Which fields are handed out.
     pub mask: Option<Mask>,
     /// Which items are handed out, of those that the server selects.
-    pub filter: Option<Filter>,
+    pub filter: Option<Arc<Filter>>,
     /// Whether the server is asked for nothing but metadata, where it can be asked for that.
     pub metadata_only: bool,
     /// What to do where the server has forgotten the state that the first page showed.
@@ -76,6 +77,19 @@ impl ListOptions {
             add("resourceVersion", version);
         }
         request
+    }
+
+    /// What reads the events of that watch.
+    pub fn event_decoder(&self) -> EventDecoder {
+        EventDecoder::narrowed(self.effective_mask(), self.filter.clone())
+    }
+
+    /// The mask, or the one that does here what a transport cannot ask a server for: metadata alone.
+    fn effective_mask(&self) -> Option<Mask> {
+        match &self.mask {
+            None if self.metadata_only => Mask::parse(["metadata"]).ok(),
+            mask => mask.clone(),
+        }
     }
 
     /// The request for what `source` begins with, or for the page that a token names.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use tidegate_kube::status;
 use tokio::time::{Instant, timeout_at};
 
@@ -32,8 +32,16 @@ pub(super) async fn read(head: &http::response::Parts, incoming: Incoming, deadl
         text.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| seconds(value.as_bytes()));
     let error = Error::from_status(status::from_response(code, content_type, &text));
+    let error = error.with_retry_after(retry_after);
     if is_status(&text) { error.spoken() } else { error }
+}
+
+/// A `Retry-After` in seconds.
+fn seconds(value: &[u8]) -> Option<Duration> {
+    let seconds = std::str::from_utf8(value).ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds)).filter(|wait| !wait.is_zero())
 }
 
 /// Whether the API server itself speaks, rather than something in front of it.
@@ -65,7 +73,23 @@ fn redirect(code: u16, location: &[u8]) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::redirect;
+    use super::{redirect, seconds};
+
+    #[test]
+    fn only_seconds_are_a_retry_after() {
+        for (value, expected) in [
+            ("1", Some(1)),
+            (" 120 ", Some(120)),
+            ("0", None),
+            ("", None),
+            ("-1", None),
+            ("1.5", None),
+            ("99999999999999999999", None),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ] {
+            assert_eq!(seconds(value.as_bytes()).map(|wait| wait.as_secs()), expected, "{value:?}");
+        }
+    }
 
     #[test]
     fn a_redirect_shows_no_credential() {

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use tidegate_kube::frames::LineSplitter;
 use tidegate_kube::frames::watch::{self, EventType};
 use tidegate_kube::scan::{ListError, ListMeta, ListSplitter};
-use tidegate_kube::status::from_response;
 
+use crate::events::failure;
 use crate::{Code, Error};
 
 /// The body of one answer.
@@ -93,7 +93,7 @@ impl Events {
                 self.end = bookmark(&object);
                 Ok(None)
             }
-            EventType::Error => Err(Error::from_status(from_response(code(&object), None, &object))),
+            EventType::Error => Err(failure(&object)),
             EventType::Modified | EventType::Deleted => {
                 let text = format!(
                     "line {number} of the watch changes an object before the initial events have ended"
@@ -102,16 +102,6 @@ impl Events {
             }
         }
     }
-}
-
-/// The code that an ERROR event carries; what has none is the server's own failure.
-fn code(status: &[u8]) -> u16 {
-    #[derive(Deserialize)]
-    struct Wire {
-        code: u16,
-    }
-    let found = serde_json::from_slice::<Wire>(status).map_or(0, |wire| wire.code);
-    if (300..600).contains(&found) { found } else { 500 }
 }
 
 /// What a bookmark says, where it is the one that ends the initial events.

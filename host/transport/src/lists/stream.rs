@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_util::future::BoxFuture;
-use tidegate_kube::scan::{FilterFailed, ListError, ListMeta, Mask, checked_object};
+use tidegate_kube::scan::{FilterFailed, ListError, ListMeta, checked_object};
 
 use super::decode::Decoder;
 use super::{Expired, ListOptions, ListSource};
@@ -57,10 +57,7 @@ impl ItemStream {
         path: String,
         mut options: ListOptions,
     ) -> Result<Self, Error> {
-        if options.metadata_only && options.mask.is_none() {
-            // What a transport does without that cannot ask a server for metadata alone.
-            options.mask = Mask::parse(["metadata"]).ok();
-        }
+        options.mask = options.effective_mask();
         let source = options.source;
         let mut stream = Self {
             transport,
