@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tidegate-authority", &["tidegate-grants"]),
     ("tidegate-transport", &["tidegate-authority", "tidegate-grants", "tidegate-kube"]),
     ("tidegate-api", &["tidegate-kube", "tidegate-transport"]),
+    ("tidegate-reflector", &["tidegate-kube", "tidegate-transport"]),
     ("tidegate-registry", &["tidegate-authority", "tidegate-grants", "tidegate-kube", "tidegate-transport"]),
     (
         "tidegate-bindings",
@@ -19,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tidegate-authority",
             "tidegate-grants",
             "tidegate-kube",
+            "tidegate-reflector",
             "tidegate-registry",
             "tidegate-transport",
         ],
@@ -31,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tidegate-bindings",
             "tidegate-grants",
             "tidegate-kube",
+            "tidegate-reflector",
             "tidegate-registry",
             "tidegate-transport",
         ],
