@@ -13,7 +13,9 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTabl
 
 use crate::error::refusal;
 use crate::request::Held;
-use crate::wit::tidegate::host::{client, connections, detect, discovery, lists, permissions, poll, types};
+use crate::wit::tidegate::host::{
+    client, connections, detect, discovery, lists, permissions, poll, types, watches,
+};
 
 /// How many handles one guest may hold at a time, WASI's among them. One more is a trap that names this cap.
 pub const MAX_HANDLES: usize = 32_768;
@@ -143,6 +145,7 @@ pub fn add_to_linker<T: TidegateView + 'static>(linker: &mut Linker<T>) -> Resul
     detect::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     connections::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     lists::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    watches::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     permissions::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     discovery::add_to_linker::<T, Tidegate>(linker, T::tidegate)
 }

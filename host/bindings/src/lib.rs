@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! wit.rs          bindgen's traits            convert.rs   transport's words ↔ WIT's words
-//! client.rs connections.rs detect.rs discovery.rs permissions.rs poll.rs  one interface each
+//! client.rs connections.rs detect.rs discovery.rs lists.rs permissions.rs poll.rs watches.rs  one interface each
 //! types: error.rs request.rs outgoing.rs pending.rs response.rs streams.rs (all four) decode.rs (what they make of bytes)
 //! ```
 
@@ -25,6 +25,7 @@ mod poll;
 mod request;
 mod response;
 mod streams;
+mod watches;
 #[allow(
     missing_docs,
     unreachable_pub,
@@ -43,3 +44,4 @@ pub use poll::Pollable;
 pub use request::Request;
 pub use response::Response;
 pub use streams::{ByteStream, EventStream, JsonStream, LineStream};
+pub use watches::Watcher;

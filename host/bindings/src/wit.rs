@@ -35,6 +35,8 @@ wasmtime::component::bindgen!({
         "tidegate:host/lists.watch": async | trappable,
         "tidegate:host/lists.[method]item-stream.next": async | trappable,
         "tidegate:host/lists.[method]item-stream.try-next": async | trappable,
+        "tidegate:host/watches.[method]watcher.next": async | trappable,
+        "tidegate:host/watches.[method]watcher.try-next": async | trappable,
         "tidegate:host/connections.open": async | trappable,
         "tidegate:host/discovery.lookup": async | trappable,
         "tidegate:host/discovery.resources": async | trappable,
@@ -60,5 +62,6 @@ wasmtime::component::bindgen!({
         "tidegate:host/discovery.api-group": crate::ApiGroup,
         "tidegate:host/lists.list-options": crate::ListOptions,
         "tidegate:host/lists.item-stream": crate::ItemStream,
+        "tidegate:host/watches.watcher": crate::Watcher,
     },
 });
