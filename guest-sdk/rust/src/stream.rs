@@ -11,9 +11,9 @@ use std::vec;
 use serde::de::DeserializeOwned;
 
 use crate::poll::Pollable;
-use crate::wit::tidegate::host::lists;
 use crate::wit::tidegate::host::types as wit;
 pub use crate::wit::tidegate::host::types::EventType;
+use crate::wit::tidegate::host::{lists, logs};
 use crate::{Error, Result};
 
 /// Bytes as they arrive, in pieces of at most 256 KiB.
@@ -50,7 +50,7 @@ impl Event {
     }
 }
 
-/// A stream of one of the five forms.
+/// A stream of one of the six forms.
 pub struct Stream<S: Source> {
     source: S,
     /// What came with the last batch and was not taken yet.
@@ -178,11 +178,12 @@ impl std::io::Read for Reader {
 use sealed::Source;
 
 mod sealed {
-    use super::{Event, Pollable, Result, lists, wit};
+    use super::{Event, Pollable, Result, lists, logs, wit};
+    use crate::LogPart;
 
     type Batch<T> = Result<Option<Vec<T>>, wit::Error>;
 
-    /// One of the host's five stream resources.
+    /// One of the host's six stream resources.
     pub trait Source {
         /// What it is a stream of.
         type Item;
@@ -217,6 +218,10 @@ mod sealed {
     source!(wit::ByteStream, Vec<u8>, |piece| vec![piece]);
     source!(wit::LineStream, Vec<u8>, |lines| lines);
     source!(lists::ItemStream, Vec<u8>, |items| items);
+    source!(logs::LogStream, LogPart, |parts: Vec<logs::LogPart>| parts
+        .into_iter()
+        .map(LogPart::from)
+        .collect());
     source!(wit::JsonStream, String, |documents| documents);
     source!(wit::EventStream, Event, |events: Vec<wit::WatchEvent>| {
         events

@@ -14,7 +14,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTabl
 use crate::error::refusal;
 use crate::request::Held;
 use crate::wit::tidegate::host::{
-    client, connections, detect, discovery, lists, permissions, poll, types, watches,
+    client, connections, detect, discovery, lists, logs, permissions, poll, types, watches,
 };
 
 /// How many handles one guest may hold at a time, WASI's among them. One more is a trap that names this cap.
@@ -146,6 +146,7 @@ pub fn add_to_linker<T: TidegateView + 'static>(linker: &mut Linker<T>) -> Resul
     connections::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     lists::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     watches::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    logs::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     permissions::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     discovery::add_to_linker::<T, Tidegate>(linker, T::tidegate)
 }

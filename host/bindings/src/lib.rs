@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! wit.rs          bindgen's traits            convert.rs   transport's words ↔ WIT's words
-//! client.rs connections.rs detect.rs discovery.rs lists.rs permissions.rs poll.rs watches.rs  one interface each
+//! client.rs connections.rs detect.rs discovery.rs lists.rs logs.rs permissions.rs poll.rs watches.rs  one interface each
 //! types: error.rs request.rs outgoing.rs pending.rs response.rs streams.rs (all four) decode.rs (what they make of bytes)
 //! ```
 
@@ -18,6 +18,7 @@ mod detect;
 mod discovery;
 mod error;
 mod lists;
+mod logs;
 mod outgoing;
 mod pending;
 mod permissions;
@@ -38,6 +39,7 @@ pub use client::Client;
 pub use context::{Context, MAX_HANDLES, Surroundings, TidegateView, View, add_to_linker};
 pub use discovery::{ApiGroup, ApiResource};
 pub use lists::{ItemStream, ListOptions};
+pub use logs::{LogOptions, LogStream};
 pub use outgoing::OutgoingBody;
 pub use pending::Pending;
 pub use poll::Pollable;

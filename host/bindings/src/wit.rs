@@ -37,6 +37,10 @@ wasmtime::component::bindgen!({
         "tidegate:host/lists.[method]item-stream.try-next": async | trappable,
         "tidegate:host/watches.[method]watcher.next": async | trappable,
         "tidegate:host/watches.[method]watcher.try-next": async | trappable,
+        "tidegate:host/logs.open-pod": async | trappable,
+        "tidegate:host/logs.open-selected": async | trappable,
+        "tidegate:host/logs.[method]log-stream.next": async | trappable,
+        "tidegate:host/logs.[method]log-stream.try-next": async | trappable,
         "tidegate:host/connections.open": async | trappable,
         "tidegate:host/discovery.lookup": async | trappable,
         "tidegate:host/discovery.resources": async | trappable,
@@ -63,5 +67,7 @@ wasmtime::component::bindgen!({
         "tidegate:host/lists.list-options": crate::ListOptions,
         "tidegate:host/lists.item-stream": crate::ItemStream,
         "tidegate:host/watches.watcher": crate::Watcher,
+        "tidegate:host/logs.log-options": crate::LogOptions,
+        "tidegate:host/logs.log-stream": crate::LogStream,
     },
 });

@@ -114,7 +114,7 @@ func (n *node) serveLogs(w http.ResponseWriter, r *http.Request) {
 	}
 	out := flushing{w, http.NewResponseController(w)}
 	w.Header().Set("Content-Type", "text/plain")
-	if err := logs.ReadLogs(r.Context(), file, pod+"/"+container, options, state{node: n}, out, out); err != nil {
+	if err := logs.ReadLogs(r.Context(), file, pod+"/"+container+"/"+file, options, state{node: n}, out, out); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
@@ -188,10 +188,12 @@ type state struct {
 	node *node
 }
 
+// ContainerStatus is asked of a run of a container, which the file is that it writes. One that was started again writes another.
 func (s state) ContainerStatus(_ context.Context, id string, _ bool) (*runtime.ContainerStatusResponse, error) {
-	slash := strings.LastIndex(id, "/")
 	status := &runtime.ContainerStatus{Id: id, State: runtime.ContainerState_CONTAINER_RUNNING}
-	if found, err := s.node.logsOf(id[:slash], id[slash+1:]); err != nil || found.Ended {
+	parts := strings.SplitN(id, "/", 4)
+	found, err := s.node.logsOf(parts[0]+"/"+parts[1], parts[2])
+	if err != nil || found.Ended || found.File != parts[3] {
 		status.State = runtime.ContainerState_CONTAINER_EXITED
 	}
 	return &runtime.ContainerStatusResponse{Status: status}, nil

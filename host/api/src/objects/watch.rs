@@ -35,12 +35,16 @@ impl Objects {
         list.apply(&mut request);
         request.query.push(("watch".to_owned(), "true".to_owned()));
         request.query.push(("allowWatchBookmarks".to_owned(), "true".to_owned()));
-        let body = self.send(request).await?.body;
-        Ok(Watch { body, lines: LineSplitter::default(), ended: false })
+        Ok(Watch::of(self.send(request).await?.body))
     }
 }
 
 impl Watch {
+    /// The events that a body holds.
+    pub(crate) fn of(body: Body) -> Watch {
+        Watch { body, lines: LineSplitter::default(), ended: false }
+    }
+
     /// The next event; none at the end, and for ever after it or after an error. Cancel-safe.
     ///
     /// Errors: what the server says in an ERROR event ([`Code::Status`]; 410: begin with a new list), and of the stream itself.
