@@ -1,4 +1,5 @@
-//! Coverage-guided fuzzing with LLVM's libFuzzer, on the stable compiler: no sanitizer, since no code of ours is unsafe.
+//! Coverage-guided fuzzing with LLVM's libFuzzer, on the stable compiler: no sanitizer, since no code
+//! of ours touches memory by itself.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tidegate_kube::frames::watch::{self, EventError, EventType};
 use tidegate_kube::frames::{JsonLineError, LineSplitter, LineTooLong};
-use tidegate_kube::scan::{Filter, FilterFailed, Mask, NotAnObject};
+use tidegate_kube::scan::{Filter, FilterFailed, Mask, NotAnObject, checked_object, find_event};
 use tidegate_kube::status::from_response;
 
 use crate::{Code, Error};
@@ -29,7 +29,8 @@ pub struct WatchEvent {
     pub ty: EventType,
     /// Whether the filter lets it pass. DELETED ones, bookmarks and errors always do.
     pub wanted: Wanted,
-    /// The object as it came.
+    /// The object as it came: one JSON object in UTF-8 where there is no mask. Where there is one, that was checked for what the mask made
+    /// of it, and here no more than that brackets match; but for bookmarks and errors, which no mask narrows.
     pub whole: Bytes,
     /// What the mask makes of it, where there is one and the object passes.
     pub masked: Option<Vec<u8>>,
@@ -104,13 +105,12 @@ impl EventDecoder {
     }
 
     fn event(&mut self, line: &Bytes, number: u64) -> Result<WatchEvent, Error> {
-        let event = watch::parse(line, number).map_err(event_error)?;
-        self.over = event.ty == EventType::Error;
-        let whole = line.slice_ref(event.object.as_bytes());
-        if matches!(event.ty, EventType::Bookmark | EventType::Error) {
-            return Ok(WatchEvent { ty: event.ty, wanted: Wanted::Yes, whole, masked: None });
+        let (ty, whole) = self.read(line, number)?;
+        self.over = ty == EventType::Error;
+        if matches!(ty, EventType::Bookmark | EventType::Error) {
+            return Ok(WatchEvent { ty, wanted: Wanted::Yes, whole, masked: None });
         }
-        let (ty, wanted) = match (self.passes(&whole, number)?, event.ty) {
+        let (ty, wanted) = match (self.passes(&whole, number)?, ty) {
             (true, ty) | (false, ty @ EventType::Deleted) => (ty, Wanted::Yes),
             (false, ty @ EventType::Added) => (ty, Wanted::No),
             // It may have passed before.
@@ -125,6 +125,19 @@ impl EventDecoder {
             _ => None,
         };
         Ok(WatchEvent { ty, wanted, whole, masked })
+    }
+
+    /// Type and object. Of what a mask leaves out no more is looked at than its brackets and strings.
+    fn read(&self, line: &Bytes, number: u64) -> Result<(EventType, Bytes), Error> {
+        if self.mask.is_none() {
+            let event = watch::parse(line, number).map_err(event_error)?;
+            return Ok((event.ty, line.slice_ref(event.object.as_bytes())));
+        }
+        let event = find_event(line, number).map_err(event_error)?;
+        if matches!(event.ty, EventType::Bookmark | EventType::Error) {
+            checked_object(event.object).map_err(|error| narrow_error(number, error))?;
+        }
+        Ok((event.ty, line.slice_ref(event.object)))
     }
 
     fn passes(&self, object: &[u8], number: u64) -> Result<bool, Error> {
@@ -231,7 +244,20 @@ mod tests {
             ),
             (
                 vec!["{\"type\":\"ADDED\",\"obj".into()],
-                vec!["protocol: line 1 of the stream is not one JSON object (column 20)".to_owned()],
+                vec!["protocol: line 1 of the stream is not one JSON object (column 17)".to_owned()],
+            ),
+            // What is left out is not looked into, what is handed out is.
+            (
+                vec![line("ADDED", r#"{"metadata":{"labels":{"app":"web"},"name":"a"},"spec":[tru,]}"#)],
+                vec![format!("ADDED {masked}")],
+            ),
+            (
+                vec![line("ADDED", r#"{"metadata":{"labels":{"app":"web"},"name":nil}}"#)],
+                vec!["protocol: the object in line 1 of the watch is refused: it is not one JSON object in UTF-8 (byte 21)".to_owned()],
+            ),
+            (
+                vec![line("BOOKMARK", r#"{"metadata":nil}"#)],
+                vec!["protocol: the object in line 1 of the watch is refused: it is not one JSON object in UTF-8 (byte 13)".to_owned()],
             ),
         ] {
             let chunks: Vec<&str> = chunks.iter().map(String::as_str).collect();

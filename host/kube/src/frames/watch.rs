@@ -34,7 +34,8 @@ impl EventType {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    /// None for a word that is no type.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         [Self::Added, Self::Modified, Self::Deleted, Self::Bookmark, Self::Error]
             .into_iter()
             .find(|t| t.as_str() == word)

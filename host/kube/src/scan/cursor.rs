@@ -11,6 +11,9 @@ pub(super) struct Malformed {
     pub(super) at: usize,
 }
 
+/// How long a string is at most that is searched byte by byte.
+const SHORT: usize = 32;
+
 /// A place in the bytes of an object, whose brackets are known to be balanced.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
@@ -115,6 +118,11 @@ impl<'a> Cursor<'a> {
         Ok(&self.bytes[begin..self.at])
     }
 
+    /// Nothing may come but white space.
+    pub(super) fn end(&mut self) -> Result<(), Malformed> {
+        if self.peek().is_ok() { Err(self.malformed()) } else { Ok(()) }
+    }
+
     /// Leaves so many containers, the innermost of which has been read up to some member.
     #[inline]
     pub(super) fn leave(&mut self, depth: u32) -> Result<(), Malformed> {
@@ -130,7 +138,12 @@ impl<'a> Cursor<'a> {
             match self.bytes.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => at += 2,
-                Some(_) => at += 1,
+                // Names and most values are short, and what searches faster begins slower.
+                Some(_) if at - begin < SHORT => at += 1,
+                Some(_) => {
+                    let rest = &self.bytes[at..];
+                    at += memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+                }
                 None => return Err(self.malformed()),
             }
         }

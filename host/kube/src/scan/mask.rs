@@ -164,6 +164,10 @@ impl Walk<'_, '_> {
             let Some(name) = self.cursor.member(first)? else { break 0 };
             first = false;
             let place = node.members.iter().position(|(member, _)| name.is(member));
+            if place.is_none() && rest == Rest::Dropped {
+                self.cursor.value()?;
+                continue;
+            }
             let before = self.out.len();
             if !empty {
                 self.out.push(b',');

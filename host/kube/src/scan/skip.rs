@@ -1,9 +1,15 @@
 //! Finds where a value ends, however it is cut into chunks.
 
-use super::block::{between, escaped, marks};
+#[cfg(target_arch = "x86_64")]
+use super::block::wider;
+use super::block::{Marks, between, escaped, marks};
 
 /// How deeply an item may be nested: etcd holds nothing deeper, and Go's JSON stops at ten times that.
 pub const DEPTH_CAP: u32 = 1000;
+
+/// From how many bytes on the processor is asked what it can do.
+#[cfg(target_arch = "x86_64")]
+const WIDE: usize = 128;
 
 /// The value is nested deeper than [`DEPTH_CAP`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +64,32 @@ impl Skip {
     }
 
     fn container(&mut self, bytes: &[u8]) -> Result<Option<usize>, TooDeep> {
+        #[cfg(target_arch = "x86_64")]
+        if bytes.len() >= WIDE && wider::is_there() {
+            #[expect(unsafe_code, reason = "only so is code called that not every processor can run")]
+            // SAFETY: the processor has just been asked for all that the function is compiled for.
+            return unsafe { self.container_wider(bytes) };
+        }
+        self.container_by(bytes, marks, between)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1")]
+    fn container_wider(&mut self, bytes: &[u8]) -> Result<Option<usize>, TooDeep> {
+        self.container_by(bytes, |block| wider::marks(block), |quotes| wider::between(quotes))
+    }
+
+    /// Inlined, so that it is compiled for what its caller may use.
+    #[inline(always)]
+    fn container_by(
+        &mut self,
+        bytes: &[u8],
+        marks: impl Fn(&[u8; 64]) -> Marks,
+        between: impl Fn(u64) -> u64,
+    ) -> Result<Option<usize>, TooDeep> {
         let (blocks, tail) = bytes.as_chunks::<64>();
         for (index, block) in blocks.iter().enumerate() {
-            if let Some(end) = self.block(block, 64)? {
+            if let Some(end) = self.block(marks(block), 64, &between)? {
                 return Ok(Some(index * 64 + end));
             }
         }
@@ -69,12 +98,17 @@ impl Skip {
         }
         let mut block = [b' '; 64];
         block[..tail.len()].copy_from_slice(tail);
-        Ok(self.block(&block, tail.len())?.map(|end| blocks.len() * 64 + end))
+        Ok(self.block(marks(&block), tail.len(), between)?.map(|end| blocks.len() * 64 + end))
     }
 
-    #[inline]
-    fn block(&mut self, block: &[u8; 64], length: usize) -> Result<Option<usize>, TooDeep> {
-        let marks = marks(block);
+    /// One block, or `length` bytes of it with blanks behind them.
+    #[inline(always)]
+    fn block(
+        &mut self,
+        marks: Marks,
+        length: usize,
+        between: impl Fn(u64) -> u64,
+    ) -> Result<Option<usize>, TooDeep> {
         let mut quotes = marks.quotes;
         if marks.backslashes != 0 || self.escaping {
             let escaped = escaped(marks.backslashes, self.escaping);
@@ -144,6 +178,8 @@ pub(super) fn ends_scalar(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Where the value at the beginning of `text` ends, the text coming in pieces of `size`.
@@ -193,5 +229,21 @@ mod tests {
         let cap = DEPTH_CAP as usize;
         assert_eq!(Skip::of(b'[').advance(deep(cap).as_bytes()), Ok(Some(2 * cap)));
         assert_eq!(Skip::of(b'[').advance(deep(cap + 64).as_bytes()), Err(TooDeep));
+    }
+
+    proptest! {
+        /// Whatever this processor can do, the outcome is that of one that can do little.
+        #[test]
+        fn every_processor_finds_the_same(text in r#"\{[^é]{0,60}(\{|\}|\[|\]|"|\\|a{0,40}){0,60}[^é]{0,60}"#, size in 1_usize..400) {
+            let (mut one, mut other) = (Skip::of(b'{'), Skip::of(b'{'));
+            for piece in text.as_bytes().chunks(size) {
+                let found = one.advance(piece);
+                prop_assert_eq!(found, other.container_by(piece, marks, between));
+                if found != Ok(None) {
+                    break;
+                }
+                prop_assert_eq!((one.depth, one.in_string, one.escaping), (other.depth, other.in_string, other.escaping));
+            }
+        }
     }
 }
