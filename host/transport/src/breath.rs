@@ -1,10 +1,10 @@
 use std::task::{Context, Poll};
 
-/// How many bytes are read in one go.
-const BYTES: usize = 1024 * 1024;
+/// How many bytes are read in one go: what a processor's cache holds until it is used.
+const BYTES: usize = 128 * 1024;
 
 /// What a read counts for at least, so that many small ones end too.
-const LEAST: usize = 1024;
+const LEAST: usize = 128;
 
 /// Lets others run while a peer sends faster than we can read.
 ///
@@ -48,9 +48,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_breath_is_taken_after_a_mebibyte_or_a_thousand_reads() {
+    fn a_breath_is_taken_after_so_many_bytes_or_a_thousand_reads() {
         for (bytes, reads) in
-            [(BYTES, 1), (BYTES + 7, 1), (BYTES / 2, 2), (64 * 1024, 16), (1, 1024), (0, 1024)]
+            [(BYTES, 1), (BYTES + 7, 1), (BYTES / 2, 2), (BYTES / 16, 16), (1, 1024), (0, 1024)]
         {
             let (mut breath, cx) = (Breath::default(), Context::from_waker(Waker::noop()));
             for round in 0..3 {

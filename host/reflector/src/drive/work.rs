@@ -38,7 +38,7 @@ pub(super) enum Happened {
     ListOpened(Box<ItemStream>),
     Items(Batch),
     ListEnded(String),
-    WatchOpened(Response),
+    WatchOpened(Box<Response>),
     Event(WatchEvent),
     WatchEnded,
     Failed(Error),
@@ -80,7 +80,7 @@ impl Work {
                 }
             }
             Work::Sending(sending) => match ready!(sending.as_mut().poll(cx)) {
-                Ok(response) => Happened::WatchOpened(response),
+                Ok(response) => Happened::WatchOpened(Box::new(response)),
                 Err(error) => Happened::Failed(error),
             },
             Work::Watching(watching) => return watching.poll(cx, idle),

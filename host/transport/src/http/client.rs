@@ -263,8 +263,8 @@ impl Client {
         request: http::Request<RequestBody>,
     ) -> Result<Result<(http::response::Parts, Wire), Error>, Broken> {
         let (head, wire) = match way {
-            Way::Two(lease) => {
-                let (head, received) = lease.exchange(request).await?;
+            Way::Two(sending) => {
+                let (head, received) = sending.exchange(request).await?;
                 (head, Wire::Two(received))
             }
             Way::One(mut connection) => {

@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::one::Connection;
-use super::session::{IDLE, Lease, Session};
+use super::session::{IDLE, Sending, Session};
 
 /// How many HTTP/1.1 connections wait at most; the oldest is closed beyond that.
 const MOST: usize = 64;
@@ -51,7 +51,7 @@ pub(super) enum Way {
     /// HTTP/1.1, for it alone.
     One(Connection),
     /// A part of an HTTP/2 connection.
-    Two(Lease),
+    Two(Sending),
 }
 
 /// Whom a request shares its connection with.
@@ -143,17 +143,24 @@ impl Pool {
         self.dialling.lock().await
     }
 
-    fn lease(self: &Arc<Pool>, identity: Option<u64>, company: Company) -> Option<Lease> {
+    fn lease(self: &Arc<Pool>, identity: Option<u64>, company: Company) -> Option<Sending> {
         let mut state = self.lock();
         state.used = Some(Instant::now());
-        state.shared.retain(|session| session.is_usable() && session.identity() == identity);
-        match company {
-            Company::Shared => state.shared.iter().find_map(Session::lease),
-            Company::Alone => {
-                let at = state.shared.iter().position(Session::is_idle)?;
-                Some(state.shared.remove(at).lease()?.alone(self.clone()))
+        state.shared.retain(|session| session.identity() == identity);
+        let mut at = 0;
+        while let Some(session) = state.shared.get(at) {
+            let fits = company == Company::Shared || session.is_idle();
+            match (fits.then(|| session.lease()).flatten(), company) {
+                (Some(lease), Company::Shared) => return Some(lease),
+                (Some(lease), Company::Alone) => {
+                    state.shared.remove(at);
+                    return Some(lease.alone(self.clone()));
+                }
+                (None, _) if session.is_usable() => at += 1,
+                (None, _) => drop(state.shared.remove(at)),
             }
         }
+        None
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -8,6 +8,7 @@ mod exchange;
 mod health;
 mod received;
 mod upload;
+mod wheel;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,7 @@ use crate::Error;
 
 pub(super) use health::IDLE;
 pub(super) use received::Received;
+use wheel::Wheel;
 
 /// How much of a body waits at most for its reader, in bytes.
 const STREAM_WINDOW: u32 = 1024 * 1024;
@@ -44,6 +46,7 @@ pub(super) struct Session(Arc<Shared>);
 struct Shared {
     sender: SendRequest<Bytes>,
     meter: Arc<Meter>,
+    wheel: Arc<Wheel>,
     life: Arc<Life>,
 }
 
@@ -88,8 +91,9 @@ impl Session {
             .map_err(|error| Fault::two(error, &meter))?;
         let state = State { used: Instant::now(), ended: None };
         let life = Arc::new(Life { streams: AtomicUsize::new(0), state: Mutex::new(state) });
-        tokio::spawn(drive::drive(connection, meter.clone(), life.clone()));
-        Ok(Session(Arc::new(Shared { sender, meter, life })))
+        let wheel = Arc::new(Wheel::new(connection, meter.clone()));
+        tokio::spawn(drive::drive(wheel.clone(), life.clone()));
+        Ok(Session(Arc::new(Shared { sender, meter, wheel, life })))
     }
 
     /// Which client certificate the server saw.
@@ -98,15 +102,13 @@ impl Session {
     }
 
     /// The right to one more request; none where the connection is over or full.
-    pub(super) fn lease(&self) -> Option<Lease> {
-        if !self.is_usable() {
-            return None;
-        }
-        let most = STREAMS.min(self.0.sender.current_max_send_streams());
+    pub(super) fn lease(&self) -> Option<Sending> {
+        let sender = self.usable_sender()?;
+        let most = STREAMS.min(sender.current_max_send_streams());
         let one_more = |streams| (streams < most).then_some(streams + 1);
         let streams = &self.0.life.streams;
         streams.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
-        Some(Lease { session: self.clone(), back: None })
+        Some(Sending { sender, lease: Lease { session: self.clone(), back: None } })
     }
 
     /// Whether nobody uses it.
@@ -116,9 +118,16 @@ impl Session {
 
     /// Whether the server takes requests over it, as far as the driver knows.
     pub(super) fn is_usable(&self) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
-        self.0.life.lock().ended.is_none()
-            && !matches!(self.0.sender.clone().poll_ready(&mut cx), Poll::Ready(Err(_)))
+        self.usable_sender().is_some()
+    }
+
+    fn usable_sender(&self) -> Option<SendRequest<Bytes>> {
+        if self.0.life.lock().ended.is_some() {
+            return None;
+        }
+        let mut sender = self.0.sender.clone();
+        let refused = sender.poll_ready(&mut Context::from_waker(Waker::noop()));
+        (!matches!(refused, Poll::Ready(Err(_)))).then_some(sender)
     }
 
     /// What a request of this session came to, in words.
@@ -134,19 +143,25 @@ impl Session {
     }
 }
 
+/// The right to one request that is not sent yet.
+pub(super) struct Sending {
+    sender: SendRequest<Bytes>,
+    lease: Lease,
+}
+
+impl Sending {
+    /// The same, but no other request has a part in the connection until this one has ended.
+    pub(super) fn alone(mut self, back: Arc<super::pool::Pool>) -> Sending {
+        self.lease.back = Some(back);
+        self
+    }
+}
+
 /// One request's part in a connection, from before it is sent until its response has ended.
-pub(super) struct Lease {
+struct Lease {
     session: Session,
     /// Where the connection goes afterwards, if it was taken for this request alone.
     back: Option<Arc<super::pool::Pool>>,
-}
-
-impl Lease {
-    /// The same, but no other request has a part in the connection until this one has ended.
-    pub(super) fn alone(mut self, back: Arc<super::pool::Pool>) -> Lease {
-        self.back = Some(back);
-        self
-    }
 }
 
 impl Drop for Lease {

@@ -5,6 +5,7 @@ use h2::RecvStream;
 
 use super::Lease;
 use super::upload::Upload;
+use super::wheel::Seat;
 use crate::Error;
 
 /// The body of a response over a shared connection.
@@ -15,14 +16,15 @@ pub(in crate::http) struct Received {
     stream: RecvStream,
     /// A server may answer before it has read everything.
     upload: Option<Upload>,
+    seat: Seat,
     /// None once the response has ended.
     lease: Option<Lease>,
     read: u64,
 }
 
 impl Received {
-    pub(super) fn new(stream: RecvStream, upload: Option<Upload>, lease: Lease) -> Received {
-        let mut received = Received { stream, upload, lease: Some(lease), read: 0 };
+    pub(super) fn new(stream: RecvStream, upload: Option<Upload>, seat: Seat, lease: Lease) -> Received {
+        let mut received = Received { stream, upload, seat, lease: Some(lease), read: 0 };
         received.release();
         received
     }
@@ -37,7 +39,8 @@ impl Received {
             }
         }
         loop {
-            match self.stream.poll_data(cx) {
+            let stream = &mut self.stream;
+            match self.seat.poll(cx, |cx| stream.poll_data(cx)) {
                 Poll::Ready(Some(Ok(data))) => {
                     // The connection is over where this fails, and the next piece says so.
                     let _ = self.stream.flow_control().release_capacity(data.len());
