@@ -372,4 +372,6 @@ fn is_place(version: &str) -> bool {
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;
