@@ -44,6 +44,7 @@ mod poll;
 mod request;
 mod response;
 mod stream;
+pub mod watcher;
 mod wit;
 
 #[cfg(feature = "kube")]
@@ -63,6 +64,9 @@ pub use response::{Pending, Response};
 pub use stream::{
     ByteStream, Event, EventStream, EventType, ItemStream, JsonStream, LineStream, Reader, Stream,
 };
+
+#[cfg(feature = "kube")]
+pub use watcher::watcher;
 
 /// What most guests use: `use tidegate::prelude::*`.
 pub mod prelude {

@@ -155,7 +155,16 @@ impl ListRequest {
         self
     }
 
-    fn options(&self) -> wit::ListOptions {
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    #[cfg(feature = "kube")]
+    pub(crate) fn at(self, path: &str) -> Self {
+        Self { path: path.to_owned(), ..self }
+    }
+
+    pub(crate) fn options(&self) -> wit::ListOptions {
         let options = wit::ListOptions::new();
         options.set_source(match self.source {
             ListSource::Pages => "pages",

@@ -127,6 +127,15 @@ impl<K> Api<K> {
         self.client
     }
 
+    /// A request for a list, made one for these objects.
+    pub(crate) fn narrowed(&self, request: crate::ListRequest) -> crate::ListRequest {
+        let request = request.at(self.resource_url());
+        match self.form {
+            Form::Whole => request,
+            Form::Metadata => request.metadata_only(),
+        }
+    }
+
     /// Sends what kube-core built and decodes the answer.
     fn call<T: serde::de::DeserializeOwned>(
         &self,

@@ -106,10 +106,7 @@ impl<K: Clone + DeserializeOwned> Api<K> {
             });
             request = request.resource_version(version, rule);
         }
-        match self.form {
-            Form::Whole => request,
-            Form::Metadata => request.metadata_only(),
-        }
+        self.narrowed(request)
     }
 
     fn list_request(&self, lp: &ListParams) -> Result<http::Request<Vec<u8>>, kube_core::request::Error> {
