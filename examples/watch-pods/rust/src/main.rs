@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tidegate::k8s_openapi::api::core::v1::Pod;
 use tidegate::prelude::*;
-use tidegate::{Pollable, Watch};
+use tidegate::watcher::{Config, Event, Watcher, watcher};
+use tidegate::{Error, Pollable};
 
 const USAGE: &str = "usage: watch-pods [NAMESPACE | -A | --all] [--count N] [--seconds N]
 
@@ -30,80 +31,46 @@ fn main() -> tidegate::Result<()> {
     };
     let mut printer = Printer { left: options.count };
     let deadline = options.seconds.map(|seconds| tidegate::after(Duration::from_secs(seconds)));
-    follow(&pods, &mut printer, deadline.as_ref())
+    let fields = ["metadata.namespace", "metadata.name", "spec.nodeName", "status.phase"];
+    follow(watcher(pods, Config::default().mask(fields))?, &mut printer, deadline.as_ref())
 }
 
-/// Lists and watches until the printer or the deadline says that it is enough. A server ends each watch after some minutes: the next
-/// begins where that ended. It forgets old versions: then everything begins anew.
-fn follow(pods: &Api<Pod>, printer: &mut Printer, deadline: Option<&Pollable>) -> tidegate::Result<()> {
-    loop {
-        let mut version = String::new();
-        for page in pods.pages(&ListParams::default()) {
-            let page = page?;
-            version = page.metadata.resource_version.unwrap_or_default();
-            for pod in &page.items {
-                if printer.line("LISTED", pod).is_done() {
-                    return Ok(());
-                }
-            }
-        }
-        loop {
-            let watch = match pods.watch(&WatchParams::default(), &version) {
-                Ok(watch) => watch,
-                Err(error) if error.is_gone() => break,
-                Err(error) => return Err(error),
-            };
-            match print_events(watch, &mut version, printer, deadline)? {
-                Ended::Done => return Ok(()),
-                Ended::ByServer => {}
-                Ended::Expired => break,
-            }
-        }
-        eprintln!("the server has forgotten what came after version {version}: listing anew");
-    }
-}
-
-enum Ended {
-    ByServer,
-    Expired,
-    Done,
-}
-
-fn print_events(
-    mut watch: Watch<Pod>,
-    version: &mut String,
+/// Prints what is told until the printer or the deadline says that it is enough. Whatever goes wrong in between is said, and got over.
+fn follow(
+    mut pods: Watcher<Pod>,
     printer: &mut Printer,
     deadline: Option<&Pollable>,
-) -> tidegate::Result<Ended> {
-    let ready = watch.subscribe();
+) -> tidegate::Result<()> {
+    let ready = pods.subscribe();
+    let mut unsaid: Option<Error> = None;
     loop {
-        let event = match watch.try_next() {
-            Poll::Ready(Some(event)) => event?,
-            Poll::Ready(None) => return Ok(Ended::ByServer),
+        let event = match pods.try_next() {
+            Poll::Ready(Some(event)) => event,
+            // Only what this side refuses is the end.
+            Poll::Ready(None) => return unsaid.map_or(Ok(()), Err),
             Poll::Pending => {
+                if let Some(error) = unsaid.take() {
+                    eprintln!("{error}");
+                }
                 tidegate::poll(&[&ready].into_iter().chain(deadline).collect::<Vec<_>>());
                 if deadline.is_some_and(Pollable::ready) {
-                    return Ok(Ended::Done);
+                    return Ok(());
                 }
                 continue;
             }
         };
         let (word, pod) = match event {
-            WatchEvent::Added(pod) => ("ADDED", pod),
-            WatchEvent::Modified(pod) => ("MODIFIED", pod),
-            WatchEvent::Deleted(pod) => ("DELETED", pod),
-            WatchEvent::Bookmark(bookmark) => {
-                *version = bookmark.metadata.resource_version;
+            Ok(Event::InitApply(pod)) => ("LISTED", pod),
+            Ok(Event::Apply(pod)) => ("APPLIED", pod),
+            Ok(Event::Delete(pod)) => ("DELETED", pod),
+            Ok(Event::Init | Event::InitDone) => continue,
+            Err(error) => {
+                unsaid = Some(error);
                 continue;
             }
-            WatchEvent::Error(status) if status.code == 410 => return Ok(Ended::Expired),
-            WatchEvent::Error(status) => {
-                return Err(tidegate::Error::other(format!("the watch failed: {status}")));
-            }
         };
-        *version = pod.resource_version().unwrap_or_default();
         if printer.line(word, &pod).is_done() {
-            return Ok(Ended::Done);
+            return Ok(());
         }
     }
 }
