@@ -53,6 +53,24 @@ fn watch_pods() {
 }
 
 #[test]
+fn reflect_pods() {
+    for target in BOTH {
+        let server = Server::of(target);
+        pod(server, "reflected");
+        let outcome =
+            granted("reflect-pods", server).arguments(&["-A", "--seconds", "2"]).run().expect_code(0);
+        let lines: Vec<&str> = outcome.stdout.lines().collect();
+        let told = lines.iter().position(|line| line.starts_with("ADDED     default/reflected "));
+        let synced = lines.iter().position(|line| *line == "SYNCED");
+        assert!(told.is_some() && told < synced, "{}", outcome.stdout);
+        // The real one's pods run.
+        let phases = ["Pending", "Running"];
+        let counted = lines.last().is_some_and(|line| phases.iter().any(|phase| line.starts_with(phase)));
+        assert!(counted, "{}", outcome.stdout);
+    }
+}
+
+#[test]
 fn apply_configmap_twice_changes_nothing() {
     for target in BOTH {
         let outcome = granted("apply-configmap", Server::of(target)).argument("applied").run().expect_code(0);

@@ -41,6 +41,7 @@ mod lists;
 mod logs;
 pub mod permissions;
 mod poll;
+mod reflector;
 mod request;
 mod response;
 mod stream;
@@ -59,6 +60,7 @@ pub use list::{Items, List, ListMeta, Page, Pages};
 pub use lists::{ListRequest, ListSource};
 pub use logs::{LogEvent, LogPart, LogRequest, LogStream};
 pub use poll::{Pollable, after, poll, sleep};
+pub use reflector::{Reflector, ReflectorParams, Store, Update, UpdateStream};
 pub use request::{Method, OutgoingBody, Request};
 pub use response::{Pending, Response};
 pub use stream::{

@@ -57,6 +57,17 @@ pub enum ListSource {
     WatchList,
 }
 
+impl ListSource {
+    /// The host's word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            ListSource::Pages => "pages",
+            ListSource::Whole => "whole",
+            ListSource::WatchList => "watch-list",
+        }
+    }
+}
+
 impl ListRequest {
     /// Everything at the path of a collection, such as `/api/v1/pods`, by pages of 500.
     pub fn new(path: impl Into<String>) -> Self {
@@ -166,11 +177,7 @@ impl ListRequest {
 
     pub(crate) fn options(&self) -> wit::ListOptions {
         let options = wit::ListOptions::new();
-        options.set_source(match self.source {
-            ListSource::Pages => "pages",
-            ListSource::Whole => "whole",
-            ListSource::WatchList => "watch-list",
-        });
+        options.set_source(self.source.as_str());
         let set = |text: &Option<String>, set: fn(&wit::ListOptions, &str)| {
             if let Some(text) = text {
                 set(&options, text);

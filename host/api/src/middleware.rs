@@ -27,7 +27,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tidegate_kube::request::{Method, Request};
 use tidegate_transport::{
-    Body, BodyReader, Code, CredentialReport, Error, Kind, Response, Support, Transport, Tunnel,
+    Body, BodyReader, Code, CredentialReport, Error, Identity, Kind, Response, Support, Transport, Tunnel,
 };
 
 /// Why a hook ended a request; any error and any text will do. It is told to whoever made the request.
@@ -177,6 +177,11 @@ impl Transport for Hooked {
 
     fn credentials(&self) -> Vec<CredentialReport> {
         self.inner.credentials()
+    }
+
+    /// The same for all who have these very hooks around the same connection.
+    fn identity(&self) -> Identity {
+        self.inner.identity().within(&*self.hooks)
     }
 
     fn send(

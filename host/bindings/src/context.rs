@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidegate_api::discovery::Discoveries;
 use tidegate_api::middleware::Middleware;
 use tidegate_authority::Authority;
+use tidegate_reflector::Reflectors;
 use tidegate_registry::View as Connections;
 use tidegate_transport::{Error, Options};
 use wasmtime::Result;
@@ -14,7 +15,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTabl
 use crate::error::refusal;
 use crate::request::Held;
 use crate::wit::tidegate::host::{
-    client, connections, detect, discovery, lists, logs, permissions, poll, types, watches,
+    client, connections, detect, discovery, lists, logs, permissions, poll, reflectors, types, watches,
 };
 
 /// How many handles one guest may hold at a time, WASI's among them. One more is a trap that names this cap.
@@ -56,6 +57,8 @@ impl Context {
 pub struct Surroundings {
     /// What servers have, shared by all guests that are given the same.
     pub discoveries: Discoveries,
+    /// What is kept of servers, shared by all guests that are given the same.
+    pub reflectors: Reflectors,
     /// Hooks around every connection that has none of its own in `named`.
     pub middleware: Middleware,
     /// Hooks around the connections of these names.
@@ -147,6 +150,7 @@ pub fn add_to_linker<T: TidegateView + 'static>(linker: &mut Linker<T>) -> Resul
     lists::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     watches::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     logs::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    reflectors::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     permissions::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     discovery::add_to_linker::<T, Tidegate>(linker, T::tidegate)
 }

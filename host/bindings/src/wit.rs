@@ -41,6 +41,9 @@ wasmtime::component::bindgen!({
         "tidegate:host/logs.open-selected": async | trappable,
         "tidegate:host/logs.[method]log-stream.next": async | trappable,
         "tidegate:host/logs.[method]log-stream.try-next": async | trappable,
+        "tidegate:host/reflectors.[method]reflector.next": async | trappable,
+        "tidegate:host/reflectors.[method]reflector.try-next": async | trappable,
+        "tidegate:host/reflectors.[method]snapshot.next": async | trappable,
         "tidegate:host/connections.open": async | trappable,
         "tidegate:host/discovery.lookup": async | trappable,
         "tidegate:host/discovery.resources": async | trappable,
@@ -69,5 +72,8 @@ wasmtime::component::bindgen!({
         "tidegate:host/watches.watcher": crate::Watcher,
         "tidegate:host/logs.log-options": crate::LogOptions,
         "tidegate:host/logs.log-stream": crate::LogStream,
+        "tidegate:host/reflectors.reflector-options": crate::ReflectorOptions,
+        "tidegate:host/reflectors.reflector": crate::Reflector,
+        "tidegate:host/reflectors.snapshot": crate::Snapshot,
     },
 });

@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use tidegate_authority::Authority;
 use tidegate_kube::request::Request;
 use tidegate_transport::{
-    BodyReader, Code, CredentialReport, Error, Kind, Options, Response, Support, Transport, Tunnel, probe,
+    BodyReader, Code, CredentialReport, Error, Identity, Kind, Options, Response, Support, Transport, Tunnel,
+    probe,
 };
 use tokio::time::Instant;
 
@@ -227,6 +228,11 @@ impl Transport for Handle {
 
     fn credentials(&self) -> Vec<CredentialReport> {
         self.own.transport.credentials()
+    }
+
+    /// Every handle to the connection that leads to the same server.
+    fn identity(&self) -> Identity {
+        Identity::of(&*self.shared, self.own.server.clone())
     }
 
     fn send(

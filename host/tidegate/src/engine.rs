@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tidegate_api::discovery::{Discoveries, DiscoveryOptions};
 use tidegate_authority::HostAuthority;
+use tidegate_reflector::Reflectors;
 use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::cache::Store;
@@ -25,7 +26,17 @@ pub(crate) struct Inner {
     pub(crate) cache: Option<Store>,
     pub(crate) compiler: Compiler,
     pub(crate) discoveries: Discoveries,
+    pub(crate) reflectors: Reflectors,
     progress: Box<dyn Fn(&Progress) + Send + Sync>,
+}
+
+/// What reflectors hold, however many guests follow them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reflected {
+    /// How many stores there are, each with one watch to its server.
+    pub stores: usize,
+    /// How many bytes of objects they hold together.
+    pub bytes: usize,
 }
 
 /// Where compiled components are kept.
@@ -73,6 +84,7 @@ pub struct EngineBuilder {
     compiler: Option<PathBuf>,
     compiler_memory: u64,
     discovery: DiscoveryOptions,
+    reflector_memory: usize,
     progress: Box<dyn Fn(&Progress) + Send + Sync>,
 }
 
@@ -86,6 +98,7 @@ impl Engine {
             compiler: None,
             compiler_memory: 4 << 30,
             discovery: DiscoveryOptions::default(),
+            reflector_memory: 1 << 30,
             progress: Box::new(|_| ()),
         }
     }
@@ -111,6 +124,11 @@ impl Engine {
     /// Who serves many guests calls it every 10 ms or so.
     pub fn interrupt(&self) {
         self.0.wasmtime.increment_epoch();
+    }
+
+    /// What the reflectors of all guests hold now.
+    pub fn reflected(&self) -> Reflected {
+        Reflected { stores: self.0.reflectors.len(), bytes: self.0.reflectors.bytes() }
     }
 
     pub(crate) fn tell(&self, progress: &Progress) {
@@ -163,6 +181,14 @@ impl EngineBuilder {
         self
     }
 
+    /// What the reflectors of all guests may hold together, in bytes of objects; 1 GiB unless set. One that would hold more ends, for all who
+    /// follow it, as `too-large`.
+    #[must_use]
+    pub fn reflector_memory(mut self, bytes: usize) -> Self {
+        self.reflector_memory = bytes;
+        self
+    }
+
     /// Is told what takes long; nobody is unless set. Must not block.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
@@ -189,7 +215,8 @@ impl EngineBuilder {
         let cache = cache.map(|folder| Store::new(folder, self.cache_limit));
         let compiler = Compiler::new(self.compiler, self.compiler_memory);
         let (discoveries, progress) = (Discoveries::new(self.discovery), self.progress);
-        Ok(Engine(Arc::new(Inner { wasmtime, host, cache, compiler, discoveries, progress })))
+        let reflectors = Reflectors::new(self.reflector_memory);
+        Ok(Engine(Arc::new(Inner { wasmtime, host, cache, compiler, discoveries, reflectors, progress })))
     }
 }
 

@@ -52,7 +52,7 @@ mod wasi;
 pub use connections::{ConfigurationError, Described, configuration, connect, describe, register};
 pub use diagnose::diagnose;
 pub use ending::{Ending, Frame, Outcome, Trap};
-pub use engine::{Allocator, Cache, Engine, EngineBuilder, Pooling};
+pub use engine::{Allocator, Cache, Engine, EngineBuilder, Pooling, Reflected};
 pub use error::{Error, LoadError, RunError};
 pub use host::{become_program, environment, executable, kubectl_cache, working_folder};
 pub use inspect::{Inspected, Interfaces};
@@ -69,6 +69,8 @@ pub use tidegate_api as api;
 pub use tidegate_grants as grants;
 /// Kubernetes' own words: `Secret`, kubeconfigs, requests.
 pub use tidegate_kube as kube;
+/// Watches that go on for ever, and stores that they fill.
+pub use tidegate_reflector as reflector;
 /// Connections by name.
 pub use tidegate_registry as registry;
 /// How clusters are reached.

@@ -216,8 +216,9 @@ impl RunBuilder {
         self.stdin.set(&mut wasi);
         self.stdout.set(Stream::Output, &mut wasi);
         self.stderr.set(Stream::Error, &mut wasi);
-        let discoveries = engine.discoveries.clone();
-        let surroundings = Surroundings { discoveries, middleware: self.middleware, named: self.named };
+        let (discoveries, reflectors) = (engine.discoveries.clone(), engine.reflectors.clone());
+        let surroundings =
+            Surroundings { discoveries, reflectors, middleware: self.middleware, named: self.named };
         let context = Context::new(authority, options, connections).with_surroundings(surroundings);
         let guest = Guest::new(context, wasi.build(), reach);
         let mut store = Store::new(&engine.wasmtime, guest);

@@ -18,6 +18,7 @@ mod error;
 mod events;
 mod failure;
 mod http;
+mod identity;
 mod in_cluster;
 mod kubeconfig;
 mod kubectl_proxy;
@@ -52,6 +53,7 @@ pub use direct::{Direct, DirectCredential, connect_direct};
 pub use error::Error;
 pub use events::{EventDecoder, Wanted, WatchEvent};
 pub use failure::{Failure, NoClient, Reason};
+pub use identity::Identity;
 pub use lists::{Batch, Expired, ItemStream, ListOptions, ListSource};
 pub use observer::{Event, Observer, Silent};
 pub use options::{
@@ -135,6 +137,11 @@ pub trait Transport: Send + Sync + 'static {
 
     /// What it proves itself with, without saying it; empty where it has no credential, or where another program has it.
     fn credentials(&self) -> Vec<CredentialReport>;
+
+    /// Which connection it leads over; one of its own unless handles to it are made one by one.
+    fn identity(&self) -> Identity {
+        Identity::of(self, self.server())
+    }
 
     /// Sends one request and waits for the head of its response, at most for the request's deadline.
     ///

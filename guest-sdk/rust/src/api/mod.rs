@@ -1,6 +1,7 @@
 //! `Api<K>`: typed objects, in kube-rs' words.
 
 mod read;
+mod reflector;
 mod subresource;
 mod wait;
 mod watch;

@@ -1,0 +1,356 @@
+//! `tidegate:host/reflectors`: caches that all guests of a connection share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tidegate_kube::scan::{Filter, Mask};
+use tidegate_reflector::{self as reflector, Shared as Which, Source as ListSource, View as Wanted};
+use tidegate_transport::{Code, Error};
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+use crate::poll::{Pollable, Source, soon};
+use crate::request::{HELD, Held};
+use crate::wit::tidegate::host::reflectors::{
+    Change, Host, HostReflector, HostReflectorOptions, HostSnapshot, Update,
+};
+use crate::{Client, View};
+
+/// What a guest said about a reflector. What is wrong with it is told when it is opened.
+pub struct ReflectorOptions {
+    held: Held,
+    charge: Vec<OwnedSemaphorePermit>,
+    too_large: bool,
+    source: Option<String>,
+    label_filter: String,
+    field_filter: String,
+    filter: String,
+    view: Vec<String>,
+    which: Which,
+    wanted: Wanted,
+}
+
+/// A guest's handle to a follower. Dropped, it follows no more, whoever still waits for it.
+pub struct Reflector(Arc<Shared>);
+
+/// A guest's handle to a store as it was.
+pub struct Snapshot(Arc<Mutex<reflector::Listing>>);
+
+/// What a follower and its pollables share. The lock is free whenever the guest runs.
+struct Shared(Mutex<Option<reflector::Reflector>>);
+
+impl Drop for Reflector {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+impl Shared {
+    async fn next(&self) -> Result<Option<Vec<reflector::Update>>, Error> {
+        match &mut *self.0.lock().await {
+            Some(reflector) => reflector.next().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What the store knows, which nobody waits for while the guest runs; none after `stop`.
+    fn ask<T>(&self, question: impl FnOnce(&reflector::Reflector) -> T) -> Option<T> {
+        self.0.try_lock().ok()?.as_ref().map(question)
+    }
+
+    fn stop(&self) {
+        if let Ok(mut reflector) = self.0.try_lock() {
+            *reflector = None;
+        }
+    }
+}
+
+impl Source for Shared {
+    fn ready(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(reflector) = &mut *self.0.lock().await {
+                reflector.ready().await;
+            }
+        })
+    }
+}
+
+impl ReflectorOptions {
+    fn new(held: Held) -> Self {
+        let (label_filter, field_filter, filter) = Default::default();
+        Self {
+            held,
+            charge: Vec::new(),
+            too_large: false,
+            source: None,
+            label_filter,
+            field_filter,
+            filter,
+            view: Vec::new(),
+            which: Which::default(),
+            wanted: Wanted::default(),
+        }
+    }
+
+    /// Whether it may hold so many bytes more.
+    fn hold(&mut self, bytes: usize) -> bool {
+        match self.held.take(bytes) {
+            Some(permit) => self.charge.push(permit),
+            None => self.too_large = true,
+        }
+        !self.too_large
+    }
+
+    /// Compiles what was said.
+    fn take(self, path: String) -> Result<(Which, Wanted), Error> {
+        if self.too_large {
+            let text = format!("the requests of this guest would hold more than {HELD} bytes");
+            return Err(Error::new(Code::TooLarge, text));
+        }
+        let invalid = |error: &dyn std::fmt::Display| Error::new(Code::InvalidRequest, error.to_string());
+        let source = match self.source.as_deref() {
+            None | Some("pages") => ListSource::Pages,
+            Some("whole") => ListSource::Whole,
+            Some("watch-list") => ListSource::WatchList,
+            Some(_) => {
+                let text =
+                    "a list comes as `pages`, `whole` or `watch-list`: this host knows no other source";
+                return Err(Error::new(Code::Unsupported, text));
+            }
+        };
+        let filter =
+            Filter::builder().labels(self.label_filter).fields(self.field_filter).expression(self.filter);
+        let filter = filter.build().map_err(|error| invalid(&error))?;
+        let mut wanted = self.wanted;
+        wanted.filter = (!filter.is_everything()).then_some(filter);
+        if !self.view.is_empty() {
+            wanted.mask = Some(Mask::parse(&self.view).map_err(|error| invalid(&error))?);
+        }
+        Ok((Which { path, source, ..self.which }, wanted))
+    }
+}
+
+impl Host for View<'_> {
+    fn open(
+        &mut self,
+        client: Resource<Client>,
+        path: String,
+        options: Resource<ReflectorOptions>,
+    ) -> Result<Result<Resource<Reflector>, Resource<Error>>> {
+        let transport = View::get(self, &client)?.transport.clone();
+        let options = self.delete(options)?;
+        let reflectors = &self.context.surroundings.reflectors;
+        let opened =
+            options.take(path).and_then(|(which, wanted)| reflectors.open(&transport, which, wanted));
+        self.settle(opened.map(|reflector| Reflector(Arc::new(Shared(Mutex::new(Some(reflector)))))))
+    }
+}
+
+/// A setter of a text: kept if the guest may hold it.
+macro_rules! text {
+    ($options:ident, $text:ident => $place:expr) => {
+        if $options.hold($text.len()) {
+            $place = $text.into();
+        }
+    };
+}
+
+impl HostReflectorOptions for View<'_> {
+    fn new(&mut self) -> Result<Resource<ReflectorOptions>> {
+        let held = self.context.held.clone();
+        self.push(ReflectorOptions::new(held))
+    }
+
+    fn set_label_selector(&mut self, options: Resource<ReflectorOptions>, selector: String) -> Result<()> {
+        let options = self.get_mut(&options)?;
+        text!(options, selector => options.which.label_selector);
+        Ok(())
+    }
+
+    fn set_field_selector(&mut self, options: Resource<ReflectorOptions>, selector: String) -> Result<()> {
+        let options = self.get_mut(&options)?;
+        text!(options, selector => options.which.field_selector);
+        Ok(())
+    }
+
+    fn set_mask(&mut self, options: Resource<ReflectorOptions>, paths: Vec<String>) -> Result<()> {
+        let options = self.get_mut(&options)?;
+        if options.hold(size_of_texts(&paths)) {
+            options.which.mask = paths;
+        }
+        Ok(())
+    }
+
+    fn set_metadata_only(&mut self, options: Resource<ReflectorOptions>) -> Result<()> {
+        self.get_mut(&options)?.which.metadata_only = true;
+        Ok(())
+    }
+
+    fn set_source(&mut self, options: Resource<ReflectorOptions>, source: String) -> Result<()> {
+        let options = self.get_mut(&options)?;
+        text!(options, source => options.source);
+        Ok(())
+    }
+
+    fn set_idle_deadline(&mut self, options: Resource<ReflectorOptions>, nanoseconds: u64) -> Result<()> {
+        self.get_mut(&options)?.which.idle = Some(Duration::from_nanos(nanoseconds));
+        Ok(())
+    }
+
+    fn set_label_filter(&mut self, options: Resource<ReflectorOptions>, selector: String) -> Result<()> {
+        let options = self.get_mut(&options)?;
+        text!(options, selector => options.label_filter);
+        Ok(())
+    }
+
+    fn set_field_filter(&mut self, options: Resource<ReflectorOptions>, selector: String) -> Result<()> {
+        let options = self.get_mut(&options)?;
+        text!(options, selector => options.field_filter);
+        Ok(())
+    }
+
+    fn set_filter(&mut self, options: Resource<ReflectorOptions>, expression: String) -> Result<()> {
+        let options = self.get_mut(&options)?;
+        text!(options, expression => options.filter);
+        Ok(())
+    }
+
+    fn set_view(&mut self, options: Resource<ReflectorOptions>, paths: Vec<String>) -> Result<()> {
+        let options = self.get_mut(&options)?;
+        if options.hold(size_of_texts(&paths)) {
+            options.view = paths;
+        }
+        Ok(())
+    }
+
+    fn set_previous(&mut self, options: Resource<ReflectorOptions>) -> Result<()> {
+        self.get_mut(&options)?.wanted.previous = true;
+        Ok(())
+    }
+
+    fn set_batch(&mut self, options: Resource<ReflectorOptions>, updates: u32) -> Result<()> {
+        self.get_mut(&options)?.wanted.batch = updates as usize;
+        Ok(())
+    }
+
+    fn drop(&mut self, options: Resource<ReflectorOptions>) -> Result<()> {
+        self.delete(options).map(drop)
+    }
+}
+
+/// The next updates as a guest gets them.
+type Updates = Result<Option<Vec<Update>>, Resource<Error>>;
+
+impl HostReflector for View<'_> {
+    async fn next(&mut self, reflector: Resource<Reflector>) -> Result<Updates> {
+        let shared = self.follower(&reflector)?.clone();
+        let next = shared.next().await;
+        self.updates(next)
+    }
+
+    async fn try_next(&mut self, reflector: Resource<Reflector>) -> Result<Option<Updates>> {
+        let shared = self.follower(&reflector)?.clone();
+        match soon(shared.next()).await {
+            Some(next) => self.updates(next).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn subscribe(&mut self, reflector: Resource<Reflector>) -> Result<Resource<Pollable>> {
+        let shared = self.follower(&reflector)?.clone();
+        self.push(Pollable::new(shared))
+    }
+
+    fn get(
+        &mut self,
+        reflector: Resource<Reflector>,
+        namespace: String,
+        name: String,
+    ) -> Result<Result<Option<Vec<u8>>, Resource<Error>>> {
+        let found = self.follower(&reflector)?.ask(|reflector| reflector.get(&namespace, &name));
+        self.answer(found.unwrap_or_else(|| Err(stopped())))
+    }
+
+    fn snapshot(
+        &mut self,
+        reflector: Resource<Reflector>,
+    ) -> Result<Result<Resource<Snapshot>, Resource<Error>>> {
+        let listing = self.follower(&reflector)?.ask(reflector::Reflector::list);
+        self.settle(listing.map(|listing| Snapshot(Arc::new(Mutex::new(listing)))).ok_or_else(stopped))
+    }
+
+    fn len(&mut self, reflector: Resource<Reflector>) -> Result<u64> {
+        Ok(self.follower(&reflector)?.ask(reflector::Reflector::len).unwrap_or_default() as u64)
+    }
+
+    fn is_synced(&mut self, reflector: Resource<Reflector>) -> Result<bool> {
+        Ok(self.follower(&reflector)?.ask(reflector::Reflector::is_synced).unwrap_or_default())
+    }
+
+    fn resource_version(&mut self, reflector: Resource<Reflector>) -> Result<Option<String>> {
+        Ok(self.follower(&reflector)?.ask(reflector::Reflector::resource_version).flatten())
+    }
+
+    fn stop(&mut self, reflector: Resource<Reflector>) -> Result<()> {
+        self.follower(&reflector)?.stop();
+        Ok(())
+    }
+
+    fn drop(&mut self, reflector: Resource<Reflector>) -> Result<()> {
+        self.delete(reflector).map(drop)
+    }
+}
+
+impl HostSnapshot for View<'_> {
+    async fn next(
+        &mut self,
+        snapshot: Resource<Snapshot>,
+    ) -> Result<Result<Option<Vec<Vec<u8>>>, Resource<Error>>> {
+        let listing = View::get(self, &snapshot)?.0.clone();
+        let next = listing.lock().await.next().await;
+        self.answer(next)
+    }
+
+    fn drop(&mut self, snapshot: Resource<Snapshot>) -> Result<()> {
+        self.delete(snapshot).map(drop)
+    }
+}
+
+impl View<'_> {
+    fn follower(&self, reflector: &Resource<Reflector>) -> Result<&Arc<Shared>> {
+        Ok(&View::get(self, reflector)?.0)
+    }
+
+    fn updates(&mut self, next: Result<Option<Vec<reflector::Update>>, Error>) -> Result<Updates> {
+        let updates = match next {
+            Ok(Some(updates)) => updates,
+            Ok(None) => return Ok(Ok(None)),
+            Err(error) => return self.fail(error).map(Err),
+        };
+        updates.into_iter().map(|update| self.update(update)).collect::<Result<_>>().map(|all| Ok(Some(all)))
+    }
+
+    fn update(&mut self, update: reflector::Update) -> Result<Update> {
+        use reflector::Update as Told;
+        let (change, object, previous, error) = match update {
+            Told::Added { object } => (Change::Added, object, None, None),
+            Told::Modified { object, previous } => (Change::Modified, object, previous, None),
+            Told::Deleted { object } => (Change::Deleted, object, None, None),
+            Told::Synced => (Change::Synced, Vec::new(), None, None),
+            Told::Desynced => (Change::Desynced, Vec::new(), None, None),
+            Told::Reset => (Change::Reset, Vec::new(), None, None),
+            Told::Error(error) => (Change::Failed, Vec::new(), None, Some(self.fail(error)?)),
+        };
+        Ok(Update { change, object, previous, error })
+    }
+}
+
+fn size_of_texts(texts: &[String]) -> usize {
+    texts.iter().map(|text| text.len() + size_of::<String>()).sum()
+}
+
+fn stopped() -> Error {
+    Error::new(Code::Closed, "the reflector was stopped before")
+}
