@@ -45,11 +45,14 @@ impl Wheel {
     pub(super) fn turn_after<T>(&self, act: impl FnOnce() -> T) -> T {
         // Whoever holds it is at it, and sees that the bell rang.
         let Ok(mut moving) = self.moving.try_lock() else { return act() };
-        let Some(moving) = &mut *moving else { return act() };
+        let Some(running) = &mut *moving else { return act() };
         self.bell.begin();
         let done = act();
         // Where it is over, its task is called to see to that.
-        let _ = self.turn(moving);
+        let _ = self.turn(running);
+        drop(moving);
+        // What came may be for whoever sits there, and was not told to them.
+        self.bell.call_sitting();
         done
     }
 
