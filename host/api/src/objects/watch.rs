@@ -1,9 +1,6 @@
 use serde_json::Value;
-use tidegate_kube::frames::watch::{self, EventError};
-use tidegate_kube::frames::{JsonLineError, LineSplitter};
 use tidegate_kube::request::Method;
-use tidegate_kube::status::Status;
-use tidegate_transport::{Body, Code, Error};
+use tidegate_transport::{Body, Error, EventDecoder, WatchEvent};
 
 use super::{List, Objects, decode};
 
@@ -22,7 +19,7 @@ pub struct Event {
 #[derive(Debug)]
 pub struct Watch {
     body: Body,
-    lines: LineSplitter,
+    decoder: EventDecoder,
     ended: bool,
 }
 
@@ -42,74 +39,40 @@ impl Objects {
 impl Watch {
     /// The events that a body holds.
     pub(crate) fn of(body: Body) -> Watch {
-        Watch { body, lines: LineSplitter::default(), ended: false }
+        Watch { body, decoder: EventDecoder::default(), ended: false }
     }
 
     /// The next event; none at the end, and for ever after it or after an error. Cancel-safe.
     ///
-    /// Errors: what the server says in an ERROR event ([`Code::Status`]; 410: begin with a new list), and of the stream itself.
+    /// Errors: what the server says in an ERROR event ([`Code::Status`](tidegate_transport::Code::Status); 410: begin with a new list), and of the stream itself.
     pub async fn next(&mut self) -> Option<Result<Event, Error>> {
         while !self.ended {
-            match self.buffered() {
-                Some(Ok(event)) => return Some(Ok(event)),
-                Some(Err(error)) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-                None => {}
+            if let Some(found) = self.decoder.next_event() {
+                return Some(self.told(found));
             }
             match self.body.chunk().await {
-                Some(Ok(chunk)) => self.lines.push(chunk),
-                Some(Err(error)) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
+                Some(Ok(chunk)) => self.decoder.push(chunk),
+                Some(Err(error)) => return Some(self.told(Err(error))),
                 None => {
+                    let last = self.decoder.finish().map(|found| self.told(found));
                     self.ended = true;
-                    let number = self.lines.line_number();
-                    let last = std::mem::take(&mut self.lines).finish()?;
-                    return (!last.trim_ascii().is_empty()).then(|| event(&last, number));
+                    return last;
                 }
             }
         }
         None
     }
 
-    /// The next event of what has arrived.
-    fn buffered(&mut self) -> Option<Result<Event, Error>> {
-        loop {
-            let number = self.lines.line_number();
-            match self.lines.next_line()? {
-                Ok(line) if line.trim_ascii().is_empty() => {}
-                Ok(line) => return Some(event(&line, number)),
-                Err(error) => return Some(Err(Error::new(Code::TooLarge, error.to_string()))),
-            }
-        }
+    fn told(&mut self, found: Result<WatchEvent, Error>) -> Result<Event, Error> {
+        let told = found.and_then(event);
+        self.ended |= told.is_err();
+        told
     }
 }
 
-fn event(line: &[u8], number: u64) -> Result<Event, Error> {
-    let event = watch::parse(line, number).map_err(|error| {
-        let code = match &error {
-            EventError::Line(JsonLineError::TooLong(_)) => Code::TooLarge,
-            _ => Code::Protocol,
-        };
-        Error::new(code, error.to_string())
-    })?;
-    let object: Value = decode(event.object.as_bytes())?;
+fn event(event: WatchEvent) -> Result<Event, Error> {
     match event.ty {
-        EventType::Error => Err(failure(&object)),
-        event_type => Ok(Event { event_type, object }),
+        EventType::Error => Err(event.failure()),
+        event_type => Ok(Event { event_type, object: decode(&event.whole)? }),
     }
-}
-
-fn failure(status: &Value) -> Error {
-    let text = |name: &str| status[name].as_str().unwrap_or_default().to_owned();
-    let code = status["code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(500);
-    let message = match text("message") {
-        message if message.is_empty() => "the watch failed".to_owned(),
-        message => tidegate_kube::text::for_people(&message, tidegate_kube::status::MAX_MESSAGE),
-    };
-    let reason = tidegate_kube::text::for_people(&text("reason"), 128);
-    Error::from_status(Status { code, reason, message, details: None, continue_token: None })
 }
