@@ -12,7 +12,8 @@ use tidegate_tests::{Act, Live, Manner, Peer, Run, Shown, eventually, is_alive, 
 fn server() -> Peer {
     Peer::start(Shown::Plain, Manner::Usual, |asked| match asked.target.as_str() {
         "/endless" => vec![Act::chunked_head(), Act::chunk("line\n"), Act::Hang],
-        "/never" => vec![Act::Hang],
+        // A list of it too.
+        "/never" | "/never?limit=500" => vec![Act::Hang],
         _ => asked.or_api(|| vec![Act::json("{}")]),
     })
 }
@@ -28,6 +29,8 @@ fn steps(mut live: Live, idle: usize, open: impl Fn(&Live) -> usize) {
         ("a request whose client is gone", 1),
         ("nothing", 0),
         ("a response that nobody reads", 1),
+        ("nothing", 0),
+        ("a watcher whose client is gone", 1),
         ("nothing", 0),
         ("nothing", 0),
         ("what the end of the run closes", 1),

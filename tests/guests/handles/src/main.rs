@@ -14,8 +14,9 @@ mod wit {
 }
 
 use wit::tidegate::host::client::Client;
+use wit::tidegate::host::lists::ListOptions;
 use wit::tidegate::host::types::{Error, Method, Request, WatchEvent};
-use wit::tidegate::host::{detect, permissions, poll};
+use wit::tidegate::host::{detect, permissions, poll, watches};
 
 const HOUR: u64 = 3_600_000_000_000;
 
@@ -251,6 +252,17 @@ fn close(url: &str) {
     drop(client_of);
     step("a response that nobody reads");
     drop(response);
+    step("nothing");
+
+    let client_of = client(url);
+    let watcher = watches::open(&client_of, "/never", ListOptions::new()).unwrap();
+    drop(client_of);
+    let waiting = watcher.subscribe();
+    // It goes on only while somebody waits.
+    poll::poll(&[&waiting, &poll::after(2_000_000_000)]);
+    step("a watcher whose client is gone");
+    drop(watcher);
+    assert!(waiting.ready());
     step("nothing");
 
     let (one, other) = (client(url), client(url));
