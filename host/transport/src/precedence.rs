@@ -33,6 +33,10 @@ pub async fn connect_by_precedence(
         None => {}
     }
     let folder = in_cluster::folder(&options.in_cluster);
+    if !folder.is_absolute() {
+        // Nobody can say whether it is there: its own error tells.
+        return connect(authority, options, Choice::InCluster).await;
+    }
     let kubeconfig = Choice::of_host(Kind::KubeConfig);
     let denied = match authority.approve(&Needs::new().read(&folder)) {
         Ok(approved) => {
