@@ -155,7 +155,7 @@ users: [{name: u, user: {token: a}}, {name: v, user: {token: b}}]";
     assert_eq!(
         choose(&config, broken).err().as_deref(),
         Some(
-            "the server that was chosen instead of the kubeconfig's is unusable: its scheme must be http or https"
+            "the server that was chosen instead of the kubeconfig's (--server) is unusable: its scheme must be http or https"
         )
     );
 }

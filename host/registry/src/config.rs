@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tidegate_grants::{Flag, Grants, connection_name};
+use tidegate_kube::kubeconfig::Server;
 use tidegate_kube::near;
 use tidegate_kube::yaml::{self, Entry as Field, Node, Value};
+use tidegate_transport::check_proxy_url;
 
-use crate::definition::Entry;
+use crate::definition::{Entry, Overrides};
 use crate::draft::{Account, At, Draft};
 use crate::error::{ConfigError, Place};
 
@@ -54,7 +56,11 @@ impl Reader<'_> {
             let place = self.place(line);
             match key.as_str() {
                 "conn" => draft.path = Some(At { value: self.file_path("conn", node)?, place }),
-                "conn_opts" => draft.entry = self.entry(node)?.map(|value| At { value, place }),
+                "conn_opts" => {
+                    let (entry, overrides) = self.options(node)?;
+                    draft.entry = entry.map(|value| At { value, place: place.clone() });
+                    draft.overrides = overrides.map(|value| At { value, place });
+                }
                 _ => draft.account = Some(At { value: self.account(node)?, place }),
             }
         }
@@ -73,18 +79,39 @@ impl Reader<'_> {
         }
     }
 
-    /// None where nothing is chosen.
-    fn entry(&self, node: Node) -> Result<Option<Entry>, ConfigError> {
+    /// What of a kubeconfig, and what goes before what it says; None where nothing is chosen.
+    fn options(&self, node: Node) -> Result<(Option<Entry>, Option<Overrides>), ConfigError> {
         let line = node.line;
         let (mut context, mut cluster, mut user) = (None, None, None);
-        for field in self.fields("conn_opts", node, &["context", "cluster", "user"])? {
-            let value = Some(self.text(&field.key, field.node)?);
+        let mut overrides = Overrides::default();
+        for field in self.fields("conn_opts", node, &["context", "cluster", "user", "server", "proxy_url"])? {
+            let (line, value) = (field.node.line, self.text(&field.key, field.node)?);
             match field.key.as_str() {
-                "context" => context = value,
-                "cluster" => cluster = value,
-                _ => user = value,
+                "context" => context = Some(value),
+                "cluster" => cluster = Some(value),
+                "user" => user = Some(value),
+                "server" => {
+                    value.parse::<Server>().map_err(|error| self.error(line, format!("server: {error}")))?;
+                    overrides.server = Some(value.into());
+                }
+                _ => {
+                    check_proxy_url(&value)
+                        .map_err(|error| self.error(line, format!("proxy_url: {}", error.report())))?;
+                    overrides.proxy = Some(value.into());
+                }
             }
         }
+        let overrides = Some(overrides).filter(|overrides| *overrides != Overrides::default());
+        Ok((self.entry(line, context, cluster, user)?, overrides))
+    }
+
+    fn entry(
+        &self,
+        line: usize,
+        context: Option<String>,
+        cluster: Option<String>,
+        user: Option<String>,
+    ) -> Result<Option<Entry>, ConfigError> {
         let bad = |problem: &str| Err(self.error(line, problem));
         match (context, cluster, user) {
             (None, None, None) => Ok(None),

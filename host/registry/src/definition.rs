@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +26,17 @@ pub struct KubeConfig {
     pub path: PathBuf,
     /// Which server with which credential.
     pub entry: Entry,
+    /// What goes before what the file says.
+    pub overrides: Overrides,
+}
+
+/// Where the server of a kubeconfig's entry is and by which way, for whoever knows better than the file: behind a tunnel, say.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Instead of the cluster's `server`.
+    pub server: Option<Box<str>>,
+    /// Instead of the cluster's `proxy-url`; it goes before the environment's too.
+    pub proxy: Option<Box<str>>,
 }
 
 /// What of a kubeconfig.
@@ -56,12 +68,12 @@ pub struct ServiceAccount {
 impl Definition {
     /// A kubeconfig's current context.
     pub fn kube_config(path: impl Into<PathBuf>) -> Self {
-        Self::KubeConfig(KubeConfig { path: path.into(), entry: Entry::Current })
+        Self::KubeConfig(KubeConfig::new(path, Entry::Current))
     }
 
     /// A context of a kubeconfig.
     pub fn context(path: impl Into<PathBuf>, context: impl Into<String>) -> Self {
-        Self::KubeConfig(KubeConfig { path: path.into(), entry: Entry::Context(context.into()) })
+        Self::KubeConfig(KubeConfig::new(path, Entry::Context(context.into())))
     }
 
     /// The pod's own service account.
@@ -92,8 +104,10 @@ impl Definition {
     ) -> Result<Arc<dyn Transport>, Error> {
         let mut options = base.clone();
         let choice = match self {
-            Self::KubeConfig(KubeConfig { path, entry }) => {
+            Self::KubeConfig(KubeConfig { path, entry, overrides }) => {
                 options.kubeconfig = Default::default();
+                options.kubeconfig.server = overrides.server.as_deref().map(str::to_owned);
+                options.kubeconfig.proxy = overrides.proxy.as_deref().map(str::to_owned);
                 options.kubeconfig.path = Some(path.clone());
                 match entry.clone() {
                     Entry::Current => {}
@@ -119,6 +133,11 @@ impl Definition {
 }
 
 impl KubeConfig {
+    /// An entry of a file, as the file has it.
+    pub fn new(path: impl Into<PathBuf>, entry: Entry) -> Self {
+        Self { path: path.into(), entry, overrides: Overrides::default() }
+    }
+
     /// The name of the cluster that this entry of the file leads to: what the connection is called where nobody named it.
     ///
     /// `text` is the file's content. Errors: it is no kubeconfig, or has no such entry.
@@ -134,17 +153,30 @@ impl KubeConfig {
 
     /// This entry in the words of kubeconfigs.
     pub fn pick(&self) -> Pick<'_> {
+        let over = Pick {
+            server: self.overrides.server.as_deref(),
+            proxy: self.overrides.proxy.as_deref(),
+            ..Pick::default()
+        };
         match &self.entry {
-            Entry::Current => Pick::default(),
-            Entry::Context(context) => Pick { context: Some(context), ..Pick::default() },
-            Entry::Pair { cluster, user } => {
-                Pick { cluster: Some(cluster), user: Some(user), ..Pick::default() }
-            }
+            Entry::Current => over,
+            Entry::Context(context) => Pick { context: Some(context), ..over },
+            Entry::Pair { cluster, user } => Pick { cluster: Some(cluster), user: Some(user), ..over },
         }
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl fmt::Debug for Overrides {
+    /// Whether there is one: a URL that is not checked yet may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Overrides")
+            .field("has_server", &self.server.is_some())
+            .field("has_proxy", &self.proxy.is_some())
+            .finish()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::definition::{Definition, Entry, KubeConfig, ServiceAccount};
+use crate::definition::{Definition, Entry, KubeConfig, Overrides, ServiceAccount};
 use crate::error::{ConfigError, Place};
 
 /// A value and where it stands.
@@ -18,6 +18,7 @@ pub(crate) struct Draft {
     pub(crate) account: Option<At<Account>>,
     pub(crate) path: Option<At<PathBuf>>,
     pub(crate) entry: Option<At<Entry>>,
+    pub(crate) overrides: Option<At<Overrides>>,
 }
 
 /// `sa` and `K8S_CLUSTER_CONF_SA_…`.
@@ -34,12 +35,13 @@ impl Draft {
         if over.account.is_some() {
             // An account replaces the file's kubeconfig, unless the same source has a kubeconfig too.
             if over.is_account() && over.path.is_none() {
-                (merged.path, merged.entry) = (None, None);
+                (merged.path, merged.entry, merged.overrides) = (None, None, None);
             }
             merged.account = over.account.map(|account| account.with_folder_of(merged.account.as_ref()));
         }
         merged.path = over.path.or(merged.path);
         merged.entry = over.entry.or(merged.entry);
+        merged.overrides = over.overrides.or(merged.overrides);
         merged
     }
 
@@ -47,12 +49,13 @@ impl Draft {
     pub(crate) fn definition(self) -> Result<Definition, ConfigError> {
         if let Some(At { value: path, .. }) = self.path {
             let entry = self.entry.map(|at| at.value).unwrap_or_default();
-            return Ok(Definition::KubeConfig(KubeConfig { path, entry }));
+            let overrides = self.overrides.map(|at| at.value).unwrap_or_default();
+            return Ok(Definition::KubeConfig(KubeConfig { path, entry, overrides }));
         }
-        if let Some(entry) = self.entry {
+        if let Some(place) = self.entry.map(|at| at.place).or(self.overrides.map(|at| at.place)) {
             let problem = "this chooses within a kubeconfig, and the connection has none; name one with conn or \
                            K8S_CLUSTER_CONF_PATH_<name>";
-            return Err(ConfigError::new(entry.place, problem));
+            return Err(ConfigError::new(place, problem));
         }
         match self.account {
             None => Ok(Definition::service_account()),

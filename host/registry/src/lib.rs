@@ -23,7 +23,7 @@ mod shared;
 mod view;
 
 pub use configuration::{Configuration, Origin, SetError, Sources, UnknownSet};
-pub use definition::{Definition, Entry, KubeConfig, ServiceAccount};
+pub use definition::{Definition, Entry, KubeConfig, Overrides, ServiceAccount};
 pub use env::PREFIX;
 pub use error::{ConfigError, Place, RegisterError};
 pub use registry::{Connection, Registry};

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use tidegate_grants::{Grants, Need};
-use tidegate_registry::{ConfigError, Configuration, Definition, Entry, PREFIX, Sources};
+use tidegate_registry::{ConfigError, Configuration, Definition, Entry, Overrides, PREFIX, Sources};
 
 fn read(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Configuration, ConfigError> {
     let variables: Vec<(OsString, OsString)> =
@@ -26,11 +26,17 @@ fn shown(configuration: &Configuration) -> String {
         let what = match definition {
             Definition::KubeConfig(file) => {
                 let path = file.path.display();
-                match &file.entry {
+                let entry = match &file.entry {
                     Entry::Current => format!("{path}"),
                     Entry::Context(context) => format!("{path} context {context}"),
                     Entry::Pair { cluster, user } => format!("{path} cluster {cluster} user {user}"),
-                }
+                };
+                let Overrides { server, proxy } = &file.overrides;
+                [Some(entry.as_str()), server.as_deref(), proxy.as_deref()]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join(" ")
             }
             Definition::ServiceAccount(account) => match &account.folder {
                 None => "pod".to_owned(),
@@ -65,6 +71,11 @@ fn what_the_file_defines() {
         ("{prod: {conn: k, conn_opts: {context: c}}}", "prod: /home/me/.config/tidegate/k context c (file)"),
         ("{p: {conn: /k, conn_opts: {user: u, cluster: c}}}", "p: /k cluster c user u (file)"),
         ("{p: {conn: /k, conn_opts: {}}}", "p: /k (file)"),
+        ("{p: {conn: /k, conn_opts: {server: 'https://h'}}}", "p: /k https://h (file)"),
+        (
+            "{p: {conn: /k, conn_opts: {context: c, proxy_url: 'http://u:p@h'}}}",
+            "p: /k context c http://u:p@h (file)",
+        ),
         ("{default: {}}", "default: pod (file)"),
         ("{default: }", "default: pod (file)"),
         ("{default: {sa: true}}", "default: pod (file)"),
@@ -99,6 +110,19 @@ fn what_the_file_may_not_say() {
         (
             "connections:\n  p:\n    conn: k\n    conn_opts: {cotext: hunter2}\n",
             "error FILE:4: conn_opts has no field \"cotext\"; did you mean context?",
+        ),
+        (
+            "connections:\n  p:\n    conn: k\n    conn_opts: {server: 'ftp://hunter2'}\n",
+            "error FILE:4: server: its scheme must be http or https",
+        ),
+        (
+            "connections:\n  p:\n    conn: k\n    conn_opts: {proxy_url: 'hunter2'}\n",
+            "error FILE:4: proxy_url: the proxy's URL cannot be used: its scheme must be http, https or socks5",
+        ),
+        (
+            "connections:\n  p:\n    conn_opts: {server: 'https://hunter2'}\n",
+            "error FILE:3: this chooses within a kubeconfig, and the connection has none; name one with conn or \
+             K8S_CLUSTER_CONF_PATH_<name>",
         ),
         (
             "connections:\n  p: {}\n  p: {}\n",
@@ -285,7 +309,8 @@ fn what_the_documentation_shows() {
         Some(example),
         &[],
         "audit: /home/me/.config/tidegate/./audit.kubeconfig cluster prod user auditor (file); default: pod (file); \
-         dev: /srv/dev/kubeconfig (file); here: pod (file); prod: /home/me/.kube/config context prod (file)",
+         dev: /srv/dev/kubeconfig (file); here: pod (file); prod: /home/me/.kube/config context prod (file); \
+         tunnel: /home/me/.kube/config context prod https://127.0.0.1:6443 socks5://127.0.0.1:1080 (file)",
     );
 }
 

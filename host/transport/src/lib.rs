@@ -59,7 +59,7 @@ pub use observer::{Event, Observer, Silent};
 pub use options::{
     InClusterOptions, KubeConfigOptions, KubectlOptions, Options, PluginOptions, ProxyOptions,
 };
-pub use paths::{credential_paths, proxies, proxy_endpoint};
+pub use paths::{check_proxy_url, credential_paths, proxies, proxy_endpoint};
 pub use precedence::{Explicit, connect_by_precedence};
 pub use probe::probe;
 pub use request_body::{BodyReader, BodyWriter, body_channel};

@@ -2,9 +2,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use tidegate_grants::Endpoint;
+use tidegate_kube::kubeconfig::Separator;
 
 use crate::http::proxy::{PROXY_VARIABLES, ProxyUrl};
-use crate::{Options, in_cluster};
+use crate::{Code, Error, Options, in_cluster};
 
 /// The files and folders from which the transports may take credentials, as far as the environment tells: the service-account
 /// folder, each file of `$KUBECONFIG` or the explicit one, and `$HOME/.kube`, where kubectl and its plugins keep theirs.
@@ -16,8 +17,7 @@ pub fn credential_paths(env: &dyn Fn(&str) -> Option<OsString>, options: &Option
     paths.extend(options.kubeconfig.path.clone());
     if let Some(list) = env("KUBECONFIG") {
         let here = options.kubeconfig.working_folder.as_deref().unwrap_or(Path::new(""));
-        let listed = std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
-        paths.extend(listed.map(|path| here.join(path)));
+        paths.extend(Separator::OF_PLATFORM.paths(&list).into_iter().map(|path| here.join(path)));
     }
     if let Some(home) = env("HOME").filter(|home| !home.is_empty()) {
         paths.push(Path::new(&home).join(".kube"));
@@ -32,6 +32,13 @@ pub fn proxies(env: &dyn Fn(&str) -> Option<OsString>, granted: &dyn Fn(&str) ->
     let granted = PROXY_VARIABLES.into_iter().filter(|name| granted(name));
     let set = granted.filter_map(|name| env(name)?.into_string().ok());
     set.filter_map(|url| proxy_endpoint(&url)).collect()
+}
+
+/// Whether a `proxy-url` could be used. Errors: what is wrong with it, without quoting it.
+pub fn check_proxy_url(url: &str) -> Result<(), Error> {
+    ProxyUrl::parse(url).map(drop).map_err(|invalid| {
+        Error::new(Code::NotConfigured, "the proxy's URL cannot be used").because(invalid).broken()
+    })
 }
 
 /// Host and port of a `proxy-url` or of a proxy in the environment; none where that is no proxy's URL.

@@ -5,7 +5,8 @@ mod test;
 
 use std::process::ExitCode;
 
-use tidegate::registry::{Configuration, Definition, Entry, Origin};
+use tidegate::registry::{Configuration, Definition, Entry, Origin, Overrides};
+use tidegate::transport::proxy_endpoint;
 
 use crate::flags::{ConnectionsCommand, ConnectionsFlags, FileFlag};
 use crate::report::{self, Style};
@@ -102,6 +103,11 @@ impl Row<'_> {
                         fields.extend([("cluster", cluster.clone()), ("user", user.clone())]);
                     }
                 }
+                let Overrides { server, proxy } = &file.overrides;
+                fields.extend(server.as_ref().map(|server| ("server", server.to_string())));
+                // Of a URL that may hold a password, where it leads.
+                let proxy = proxy.as_deref().and_then(proxy_endpoint);
+                fields.extend(proxy.map(|proxy| ("proxy", proxy.to_string())));
             }
             Definition::ServiceAccount(account) => {
                 fields.extend(account.folder.as_ref().map(|folder| ("folder", folder.display().to_string())));
@@ -145,8 +151,7 @@ mod tests {
 
     #[test]
     fn a_table() {
-        let pair =
-            KubeConfig { path: "/k".into(), entry: Entry::Pair { cluster: "eu".into(), user: "me".into() } };
+        let pair = KubeConfig::new("/k", Entry::Pair { cluster: "eu".into(), user: "me".into() });
         let folder = ServiceAccount { folder: Some("/run/sa".into()), address: None };
         let rows = [
             ("dev", Definition::service_account(), Origin::Environment),

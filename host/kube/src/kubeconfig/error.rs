@@ -31,7 +31,7 @@ pub enum ResolveError {
         #[source]
         error: ServerError,
     },
-    #[error("the server that was chosen instead of the kubeconfig's is unusable")]
+    #[error("the server that was chosen instead of the kubeconfig's (--server) is unusable")]
     ServerOverride {
         #[source]
         error: ServerError,
@@ -40,6 +40,10 @@ pub enum ResolveError {
         "invalid 'proxy-url' for cluster {cluster:?}: must be http, https, or socks5, then :// and a host"
     )]
     ProxyUrl { cluster: String },
+    #[error(
+        "the proxy that was chosen instead of the kubeconfig's (--proxy-url) must be http, https, or socks5, then :// and a host"
+    )]
+    ProxyOverride,
     #[error(
         "certificate-authority-data and certificate-authority are both specified for {cluster:?}; remove one"
     )]

@@ -152,7 +152,10 @@ impl Config {
             tls: Tls::default(),
             auth: Auth::None,
             client_cert: None,
-            proxy_url: proxy_url(cluster_name, &cluster)?,
+            proxy_url: match given(choice.proxy) {
+                Some(url) => Some(proxy_override(url)?),
+                None => proxy_url(cluster_name, &cluster)?,
+            },
             impersonate: Impersonate::of(&user),
             disable_compression: cluster.disable_compression,
             warnings: Vec::new(),
@@ -208,9 +211,6 @@ impl Config {
             cluster.server = server.to_owned();
             cluster.tls_server_name = String::new();
         }
-        if let Some(proxy) = given(choice.proxy) {
-            cluster.proxy_url = Secret::new(proxy.to_owned());
-        }
         if cluster.server.is_empty() {
             return Err(ResolveError::NoServer { cluster: name.to_owned() });
         }
@@ -263,14 +263,23 @@ fn proxy_url(name: &str, cluster: &Cluster) -> Result<Option<Secret>, ResolveErr
     if url.is_empty() {
         return Ok(None);
     }
-    let scheme = url
-        .split_once("://")
-        .filter(|(_, rest)| !rest.is_empty())
-        .map(|(scheme, _)| scheme.to_ascii_lowercase());
-    match scheme.as_deref() {
+    match proxy_scheme(url).as_deref() {
         Some("http" | "https" | "socks5") => Ok(Some(cluster.proxy_url.clone())),
         _ => Err(ResolveError::ProxyUrl { cluster: name.to_owned() }),
     }
+}
+
+/// Of whoever chose it here, who may use curl's name for a proxy that looks names up, as Go's does anyway.
+fn proxy_override(url: &str) -> Result<Secret, ResolveError> {
+    match proxy_scheme(url).as_deref() {
+        Some("http" | "https" | "socks5" | "socks5h") => Ok(Secret::new(url.to_owned())),
+        _ => Err(ResolveError::ProxyOverride),
+    }
+}
+
+fn proxy_scheme(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    Some(scheme.to_ascii_lowercase()).filter(|_| !rest.is_empty())
 }
 
 fn namespace(context: &str, namespace: &str) -> Result<Option<String>, ResolveError> {

@@ -33,7 +33,9 @@ impl Protected {
         paths.extend(granted_to_transports(authority));
         let mut endpoints = servers(options, &env);
         endpoints.extend(options.kubeconfig.proxy.as_deref().and_then(proxy_endpoint));
-        let granted = |name: &str| authority.query(&Need::Env(name.to_owned())).is_granted();
+        // Connections use the environment whatever this guest's own transports may see of it.
+        let granted =
+            |name: &str| !registry.is_empty() || authority.query(&Need::Env(name.to_owned())).is_granted();
         endpoints.extend(proxies(&env, &granted));
         let unread = named(registry, authority, &mut paths, &mut endpoints);
         endpoints.extend(in_pod(&env).filter(|_| !registry.is_empty()));
@@ -87,8 +89,11 @@ fn named(
     for connection in registry.list() {
         let granted = authority.query(&Need::Connection(connection.name().to_owned())).is_granted();
         match connection.definition() {
-            Definition::KubeConfig(KubeConfig { path, .. }) if granted => paths.push(path.clone()),
-            Definition::KubeConfig(KubeConfig { path, .. }) => unread.push(path.clone()),
+            Definition::KubeConfig(KubeConfig { path, overrides, .. }) => {
+                if granted { &mut *paths } else { &mut unread }.push(path.clone());
+                endpoints.extend(overrides.server.as_deref().and_then(of_url));
+                endpoints.extend(overrides.proxy.as_deref().and_then(proxy_endpoint));
+            }
             Definition::ServiceAccount(ServiceAccount { folder, address }) => {
                 paths.extend(folder.clone());
                 endpoints.extend(address.as_deref().and_then(|address| Endpoint::parse(address).ok()));

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use tidegate_grants::Endpoint;
 use tidegate_kube::kubeconfig::provider::oidc::Oidc;
-use tidegate_kube::kubeconfig::{Auth, Choice, Document, ResolveError, Resolved, merge, parse};
+use tidegate_kube::kubeconfig::{Auth, Choice, Document, ResolveError, Resolved, Separator, merge, parse};
 
 use super::planned::planned;
 use super::ready::Ready;
@@ -150,7 +150,7 @@ impl Plan {
     /// Empty entries are dropped, and a file that is listed twice is read once.
     fn listed(&self, list: &OsStr) -> Result<Vec<PathBuf>, Error> {
         let mut files: Vec<PathBuf> = Vec::new();
-        for entry in std::env::split_paths(list).filter(|entry| !entry.as_os_str().is_empty()) {
+        for entry in Separator::OF_PLATFORM.paths(list) {
             let file = match &self.working_folder {
                 _ if entry.is_absolute() => entry,
                 Some(folder) => folder.join(entry),
@@ -274,9 +274,14 @@ fn resolve(
     let proxy = match &resolved.proxy_url {
         // As client-go: NO_PROXY is about the environment's proxies alone.
         Some(url) => {
-            let cluster = resolved.cluster.as_deref().unwrap_or_default();
             let proxy = ProxyUrl::parse(url.expose()).map_err(|invalid| {
-                let field = format!("the proxy-url of cluster {cluster:?}");
+                let cluster = resolved.cluster.as_deref().unwrap_or_default();
+                let field = match overrides.proxy {
+                    Some(_) => {
+                        "the proxy that was chosen instead of the kubeconfig's (--proxy-url)".to_owned()
+                    }
+                    None => format!("the proxy-url of cluster {cluster:?}"),
+                };
                 broken(shown).because(Error::new(Code::NotConfigured, field).because(invalid))
             })?;
             Some(proxy)
