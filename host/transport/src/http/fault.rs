@@ -42,6 +42,8 @@ pub(super) enum Fault {
     Tls(rustls::Error),
     /// The server answered nothing any more, not even a ping.
     Silent,
+    /// So many interim responses (1xx) came before the answer that nobody waits for it.
+    Interim(&'static str),
     /// On our side: a request body that was dropped unfinished.
     Own(Error),
 }
@@ -87,6 +89,11 @@ pub(super) fn in_exchange(fault: Fault, server: &str, name: &str) -> Error {
         Fault::Two(error) => in_two(error, server),
         Fault::Tls(error) => in_tls(&error, server, name),
         Fault::Silent => silent(server),
+        Fault::Interim(cap) => {
+            let text =
+                format!("{server} sent more than {cap} interim responses (1xx) before an answer, the cap");
+            Error::new(Code::TooLarge, text)
+        }
         Fault::Own(error) => error,
     }
 }
@@ -131,6 +138,11 @@ fn silent(server: &str) -> Error {
     Error::new(Code::Timeout, text)
 }
 
+fn interim(server: &str, cap: &str) -> Error {
+    let text = format!("{server} sent more than {cap} interim responses (1xx) before an answer, the cap");
+    Error::new(Code::TooLarge, text)
+}
+
 /// A body that broke after `read` bytes.
 pub(super) fn in_body(fault: Fault, read: u64) -> Error {
     let error: Box<dyn StdError + Send + Sync> = match fault {
@@ -140,6 +152,7 @@ pub(super) fn in_body(fault: Fault, read: u64) -> Error {
         },
         Fault::Own(error) => return error,
         Fault::Silent => return silent("the server"),
+        Fault::Interim(cap) => return interim("the server", cap),
         Fault::Two(error) => error.into(),
         Fault::Tls(error) => error.into(),
     };

@@ -21,6 +21,9 @@ pub(super) use received::Received;
 /// The largest head of a response, in bytes. API servers send about 500.
 pub(super) const MAX_HEAD: usize = 256 * 1024;
 
+/// How much may come before a response's head is there, in bytes: interim responses (1xx), which hyper drops, and the head.
+const MAX_BEFORE: u64 = 1024 * 1024;
+
 /// An HTTP/1.1 connection that is driven by whoever holds it.
 pub(super) struct Connection {
     sender: http1::SendRequest<RequestBody>,
@@ -97,12 +100,21 @@ impl Connection {
     ) -> Result<http::Response<HyperBody>, Broken> {
         let (read, written) = self.meter.now();
         let mut response = pin!(self.sender.try_send_request(request));
-        let driver = &mut self.driver;
+        let (driver, meter) = (&mut self.driver, &self.meter);
         let result = poll_fn(|cx| {
             drive(driver, cx);
-            response.as_mut().poll(cx)
+            let polled = response.as_mut().poll(cx);
+            let floods = polled.is_pending() && meter.now().0 - read > MAX_BEFORE;
+            if floods { Poll::Ready(None) } else { polled.map(Some) }
         })
         .await;
+        let Some(result) = result else {
+            return Err(Broken {
+                fault: Fault::Interim("1 MiB of"),
+                progress: Progress::Answered,
+                body: None,
+            });
+        };
         result.map_err(|mut failed| {
             let (read_now, written_now) = self.meter.now();
             let body = failed.take_message().map(http::Request::into_body);

@@ -1,13 +1,12 @@
 //! Peers that send faster than anybody reads: the thread is left to others now and then, also by those who poll outside of
 //! tokio's budget, as the bindings do for a guest that asks whether something is there.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
 use tidegate_kube::request::Method;
-use tidegate_transport::Body;
+use tidegate_transport::{Body, Code};
 use tokio::task::unconstrained;
 
 use crate::kubectl::Kubectl;
@@ -49,22 +48,25 @@ async fn a_body_without_end_gives_way() {
     assert!(all > FLOOD / 4, "{all}");
 }
 
+/// hyper drops them, and would go on until the deadline. Nobody waits for an answer behind a mebibyte of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn interim_responses_without_end_give_way() {
-    let interim = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(FLOOD / 25);
-    let peer =
-        Peer::plain(kubernetes(move |_| [vec![Act::Send(interim.clone())], json("{}")].concat())).await;
-    let transport = to(&peer).await;
-    let mut sending = pin!(unconstrained(send(&transport, request(Method::Get, "/x"))));
-    let mut gave_way = 0;
-    let response = poll_fn(|cx| {
-        let polled = sending.as_mut().poll(cx);
-        gave_way += usize::from(polled.is_pending());
-        polled
-    });
-    assert_eq!(response.await.expect("response at last").code, 200);
-    // A last read may go beyond the mebibyte, by as much as a buffer holds.
-    assert!(gave_way >= FLOOD >> 21, "{gave_way}");
+async fn interim_responses_without_end_are_told() {
+    let interim = |count: usize| b"HTTP/1.1 100 Continue\r\n\r\n".repeat(count);
+    for (count, comes) in [(50, true), (FLOOD / 25, false)] {
+        let flood = interim(count);
+        let peer =
+            Peer::plain(kubernetes(move |_| [vec![Act::Send(flood.clone())], json("{}")].concat())).await;
+        let sent = send(&to(&peer).await, request(Method::Get, "/x")).await;
+        match sent {
+            Ok(response) => assert_eq!((response.code, comes), (200, true)),
+            Err(error) => {
+                assert_eq!((error.code(), comes), (Code::TooLarge, false), "{error:?}");
+                assert!(error.report().contains("more than 1 MiB of interim responses (1xx)"), "{error:?}");
+            }
+        }
+        // What nobody reads stays in the sockets' buffers.
+        assert!(peer.sent() < FLOOD / 2, "{}", peer.sent());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

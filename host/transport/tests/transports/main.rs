@@ -18,6 +18,7 @@ mod plugins;
 mod precedence;
 mod providers;
 mod proxies;
+mod raw_peer;
 mod rotation;
 mod setup;
 mod tls;

@@ -10,8 +10,9 @@ use tidegate_kube::request::Method;
 use tidegate_transport::{Code, body_channel};
 
 use crate::pki::Authority;
+use crate::raw_peer::{Frame, Raw};
 use crate::setup::{get, request, send};
-use crate::two_peer::{Frame, Raw, Two, json, to_two, trusting};
+use crate::two_peer::{Two, json, to_two, trusting};
 
 #[tokio::test]
 async fn requests_share_a_connection_and_a_watch_has_one_of_its_own() {
@@ -261,6 +262,7 @@ async fn floods_and_nonsense_end_soon() {
     for (what, act, code) in [
         ("continuations", endless, Code::TooLarge),
         ("a head beyond the cap", large, Code::TooLarge),
+        ("interim responses", Frame::interim(200_000), Code::TooLarge),
         ("a frame beyond its cap", Frame(vec![0; 1 << 20], 0, 0).bytes(1), Code::Protocol),
         ("data for nobody", Frame(b"x".to_vec(), 0, 0).bytes(99), Code::Protocol),
         ("half a frame", Frame(vec![0; 9], 0, 0).bytes(3)[..12].to_vec(), Code::Timeout),
@@ -372,4 +374,16 @@ async fn a_server_that_is_gone_is_given_up() {
     assert!(error.report().contains("not even in answer to a ping"), "{error:?}");
     // Tried twice: it was a kept connection, and a GET.
     assert!(begun.elapsed() < Duration::from_secs(200), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn interim_responses_are_passed_over() {
+    let answer = [Frame::interim(20), Frame::headers(4), Frame(b"{}".to_vec(), 0, 1).bytes(3)].concat();
+    let peer = Raw::start(move |_, asked| match asked {
+        0 => Frame::answer(r#"{"kind":"APIVersions"}"#),
+        _ => Frame::raw(answer.clone()),
+    })
+    .await;
+    let transport = trusting(&peer.authority, peer.address).await.expect("connect");
+    assert_eq!(get(&transport, "/x").await.expect("get"), "{}");
 }

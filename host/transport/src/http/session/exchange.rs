@@ -1,14 +1,19 @@
 use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use h2::RecvStream;
+use h2::client::ResponseFuture;
 use http::HeaderValue;
 use http::header::CONTENT_LENGTH;
 
 use super::upload::Upload;
-use super::{Received, Sending};
+use super::{Received, Sending, Session};
 use crate::http::fault::{Broken, Fault, Progress};
 use crate::request_body::RequestBody;
+
+/// How many interim responses (1xx) a server may send before its answer.
+const INTERIM: usize = 64;
 
 impl Sending {
     /// Sends the request, whose URI must be absolute, and waits for the response's head.
@@ -35,7 +40,7 @@ impl Sending {
             }
         };
         let mut upload = (!ends).then(|| Upload::new(body, stream));
-        let (mut response, seat) = (pin!(response), wheel.seat());
+        let (mut head, seat) = (Head { response, interim: 0 }, wheel.seat());
         let answered = poll_fn(|cx| {
             if let Some(running) = &mut upload {
                 if let Poll::Ready(sent) = wheel.turn_after(|| running.poll(cx)) {
@@ -45,9 +50,9 @@ impl Sending {
                     }
                 }
                 // A body waits for other things than the connection.
-                return response.as_mut().poll(cx).map_err(|error| session.fault(error));
+                return head.poll(cx).map_err(|unanswered| unanswered.fault(&session));
             }
-            seat.poll(cx, |cx| response.as_mut().poll(cx)).map_err(|error| session.fault(error))
+            seat.poll(cx, |cx| head.poll(cx)).map_err(|unanswered| unanswered.fault(&session))
         })
         .await;
         match answered {
@@ -58,12 +63,46 @@ impl Sending {
             Err(fault) => {
                 let progress = match () {
                     () if fault.is_refusal() => Progress::Refused,
+                    () if matches!(fault, Fault::Interim(_)) => Progress::Answered,
                     // The bytes are everybody's who shares the connection: more may look sent than was, and never less.
                     () if session.0.meter.now().1 == written => Progress::Unsent,
                     () => Progress::Unanswered,
                 };
                 Err(Broken { fault, progress, body: None })
             }
+        }
+    }
+}
+
+/// The head of a response on its way, and how many interim ones came before it.
+struct Head {
+    response: ResponseFuture,
+    interim: usize,
+}
+
+/// Why there is none.
+enum Unanswered {
+    Broke(h2::Error),
+    Flooded,
+}
+
+impl Head {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<http::Response<RecvStream>, Unanswered>> {
+        while let Poll::Ready(Some(Ok(_))) = self.response.poll_informational(cx) {
+            self.interim += 1;
+            if self.interim > INTERIM {
+                return Poll::Ready(Err(Unanswered::Flooded));
+            }
+        }
+        Pin::new(&mut self.response).poll(cx).map_err(Unanswered::Broke)
+    }
+}
+
+impl Unanswered {
+    fn fault(self, session: &Session) -> Fault {
+        match self {
+            Unanswered::Broke(error) => session.fault(error),
+            Unanswered::Flooded => Fault::Interim("64"),
         }
     }
 }
