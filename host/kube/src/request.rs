@@ -112,6 +112,19 @@ pub struct Request {
     /// How long the response's body may be silent. `None`: [`DEFAULT_STREAM_IDLE_DEADLINE`] for a stream, else
     /// [`DEFAULT_IDLE_DEADLINE`].
     pub idle_deadline: Option<Duration>,
+    /// What the deadline counts. Default: [`Counts::Everything`].
+    pub counts: Counts,
+}
+
+/// What a request's deadline counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Counts {
+    /// All of it.
+    #[default]
+    Everything,
+    /// The server's part: while a credential has to be had, for which a plugin may ask a person, the deadline stands still. What gives
+    /// credentials has a deadline of its own.
+    TheServer,
 }
 
 impl Request {
@@ -126,6 +139,7 @@ impl Request {
             body: None,
             deadline: DEFAULT_DEADLINE,
             idle_deadline: None,
+            counts: Counts::Everything,
         }
     }
 
@@ -163,6 +177,7 @@ impl Request {
             length,
             deadline,
             idle_deadline,
+            counts: self.counts,
         })
     }
 }
@@ -196,6 +211,7 @@ pub struct Checked {
     length: Length,
     deadline: Duration,
     idle_deadline: Duration,
+    counts: Counts,
 }
 
 impl Checked {
@@ -242,6 +258,11 @@ impl Checked {
     /// See [`Request::deadline`].
     pub fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    /// See [`Request::counts`].
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// See [`Request::idle_deadline`]; the default is filled in.

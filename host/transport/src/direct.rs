@@ -12,12 +12,12 @@ use crate::credentials::{
     Cached, CertificatePair, CredentialKind, CredentialRequest, Credentials, Custom, authorization,
 };
 use crate::drive::drive;
-use crate::http::proxy::Route;
+use crate::http::proxy::{Environment, Proxy, ProxyUrl, Route};
 use crate::http::{Client, Compression, Dialer, HttpTransport, Material, Origin, Tls, Trust};
 use crate::plan::{Inputs, Plan as Rounds, Round, Step};
 use crate::{Code, Error, Kind, Options, Transport, probe};
 
-/// A cluster and a credential for it, as values. Needs the network to the server, and nothing else.
+/// A cluster and a credential for it, as values. Needs the network to the server and to the proxy before it, and nothing else.
 #[derive(Clone)]
 pub struct Direct {
     /// `https://10.0.0.1:6443`, with a path prefix if there is one. A credential goes over TLS only.
@@ -28,6 +28,9 @@ pub struct Direct {
     pub verification: Verification,
     /// The name to check it for, instead of the server's.
     pub server_name: Option<String>,
+    /// The URL of a proxy, as `proxy-url` in a kubeconfig; the environment's, where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are granted, unless
+    /// set.
+    pub proxy: Option<Secret>,
     /// The namespace to use where a guest names none.
     pub namespace: Option<String>,
     /// Whom to impersonate.
@@ -63,6 +66,7 @@ impl Direct {
             ca: None,
             verification: Verification::Verify,
             server_name: None,
+            proxy: None,
             namespace: None,
             impersonate: None,
             credential: DirectCredential::None,
@@ -114,11 +118,17 @@ pub async fn connect_direct(
     }
     let credentials = credentials(&direct, &origin, options)?;
     let tls = tls(&direct);
-    let (endpoint, approved) = drive(authority, Plan(origin.endpoint.clone()))?;
-    let net = approved.net(&endpoint).ok_or_else(|| {
-        Error::new(Code::PermissionDenied, "the approval of a direct connection's only round is incomplete")
-    })?;
-    let dialer = Dialer::new(net, Route::Direct, Some(&tls).filter(|_| secure), &options.user_agent)?;
+    let tls = Some(&tls).filter(|_| secure);
+    let (Ready { endpoint, proxy }, approved) = drive(authority, Plan::new(&direct, &origin)?)?;
+    let net = approved.net(&endpoint).ok_or_else(lost)?;
+    let route = match proxy {
+        None => Route::Direct,
+        Some(url) => {
+            let net = approved.net(url.endpoint()).ok_or_else(lost)?;
+            Route::Proxy(Proxy::new(net, url, tls)?)
+        }
+    };
+    let dialer = Dialer::new(net, route, tls, &options.user_agent)?;
     credentials.prepare().await?;
     let mut client = Client::new(&origin, dialer, credentials, Compression::Gzip, &options.user_agent)?;
     if let Some(whom) = &direct.impersonate {
@@ -170,17 +180,65 @@ fn credentials(direct: &Direct, origin: &Origin, options: &Options) -> Result<Cr
     })
 }
 
-/// One round: the network.
-struct Plan(Endpoint);
+/// locate (the environment's proxies) → connect (the server and its proxy).
+struct Plan {
+    scheme: Scheme,
+    endpoint: Endpoint,
+    proxy: Way,
+}
+
+/// How the server is reached.
+enum Way {
+    /// As the environment says, which is not known yet.
+    Unknown,
+    /// Through this one, or directly.
+    Known(Option<ProxyUrl>),
+}
+
+struct Ready {
+    endpoint: Endpoint,
+    /// None where the server is reached directly.
+    proxy: Option<ProxyUrl>,
+}
+
+impl Plan {
+    /// Errors: the proxy that was given is none.
+    fn new(direct: &Direct, origin: &Origin) -> Result<Plan, Error> {
+        let given = direct.proxy.as_ref().map(|url| ProxyUrl::parse(url.expose())).transpose();
+        let given = given.map_err(|invalid| {
+            let text = "the proxy of a direct connection cannot be used";
+            Error::new(Code::NotConfigured, text).because(invalid).broken()
+        })?;
+        let proxy = given.map_or(Way::Unknown, |url| Way::Known(Some(url)));
+        Ok(Plan { scheme: origin.scheme, endpoint: origin.endpoint.clone(), proxy })
+    }
+}
 
 impl Rounds for Plan {
-    type Ready = Endpoint;
+    type Ready = Ready;
 
     fn round(&self) -> Round {
-        Round { net: vec![self.0.clone()], ..Round::default() }
+        match &self.proxy {
+            Way::Unknown => Round { variables: Environment::variables().collect(), ..Round::default() },
+            Way::Known(proxy) => {
+                let proxy = proxy.as_ref().map(ProxyUrl::endpoint);
+                let net = [&self.endpoint].into_iter().chain(proxy).cloned().collect();
+                Round { net, ..Round::default() }
+            }
+        }
     }
 
-    fn advance(self, _: Inputs) -> Result<Step<Plan, Endpoint>, Error> {
-        Ok(Step::Ready(self.0))
+    fn advance(self, inputs: Inputs) -> Result<Step<Plan, Ready>, Error> {
+        match self.proxy {
+            Way::Unknown => {
+                let proxy = Environment::of(&inputs).proxy_for(self.scheme, &self.endpoint)?;
+                Ok(Step::Again(Plan { proxy: Way::Known(proxy), ..self }))
+            }
+            Way::Known(proxy) => Ok(Step::Ready(Ready { endpoint: self.endpoint, proxy })),
+        }
     }
+}
+
+fn lost() -> Error {
+    Error::new(Code::PermissionDenied, "the approval of a direct connection's last round is incomplete")
 }

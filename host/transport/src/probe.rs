@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tidegate_kube::request::{Method, Request};
+use tidegate_kube::request::{Counts, Method, Request};
 use tidegate_kube::status::Status;
 
 use crate::{Code, Error, Transport};
@@ -10,7 +10,8 @@ use crate::{Code, Error, Transport};
 /// The largest answer to the question. Real ones have about 200 bytes.
 const CAP: u64 = 1024 * 1024;
 
-/// Asks `GET /api` whether a Kubernetes API server is there and knows us.
+/// Asks `GET /api` whether a Kubernetes API server is there and knows us. The deadline is the server's: a plugin that has to run, also again
+/// because the server refused what it gave, has its own.
 ///
 /// Errors: the codes that [`Reason`](crate::Reason) has words for. A server that knows who we are and forbids this one path is there too: a service account may be allowed no more than its pods.
 pub async fn probe(transport: Arc<dyn Transport>, deadline: Duration) -> Result<(), Error> {
@@ -18,6 +19,7 @@ pub async fn probe(transport: Arc<dyn Transport>, deadline: Duration) -> Result<
     let mut request = Request::new(Method::Get, "/api");
     request.deadline = deadline;
     request.idle_deadline = Some(deadline);
+    request.counts = Counts::TheServer;
     match transport.send(request, None).await {
         Ok(response) => {
             let body = response.body.whole(CAP).await.map_err(|error| match error.code() {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::HeaderValue;
-use tidegate_authority::{Authority, Needs};
+use tidegate_authority::{Authority, Needs, NetGrant};
 use tidegate_kube::kubeconfig::Server;
 use tidegate_kube::kubeconfig::provider::oidc::{
     ClientBy, Oidc as Config, Refreshed, error_name, refreshed, token_endpoint,
@@ -14,7 +14,7 @@ use tidegate_kube::{Secret, jwt};
 
 use super::cached::{Fetch, Fetched};
 use super::{CredentialKind, CredentialReport, Credentials, Presented, bearer, whose};
-use crate::http::proxy::Route;
+use crate::http::proxy::{Environment, Proxy, Route};
 use crate::http::{Client, Compression, Dialer, Origin, Tls};
 use crate::request_body::RequestBody;
 use crate::{Code, Error, Options};
@@ -33,6 +33,8 @@ pub(crate) struct Oidc {
     /// Approves the network to the issuer, and to its token endpoint, which only the issuer can name.
     authority: Authority,
     tls: Tls,
+    /// What the environment says about the way to the issuer; the cluster's `proxy-url` is about the cluster.
+    proxies: Environment,
     options: Options,
     origin: String,
     state: Mutex<State>,
@@ -48,7 +50,7 @@ impl Oidc {
     /// `origin` is `auth-provider of user "u"`.
     pub(crate) fn new(
         config: Config,
-        tls: Tls,
+        (tls, proxies): (Tls, Environment),
         authority: &Authority,
         options: &Options,
         origin: String,
@@ -59,7 +61,7 @@ impl Oidc {
             client_by: ClientBy::Header,
         };
         let (authority, options) = (authority.clone(), options.clone());
-        Oidc { config, authority, tls, options, origin, state: Mutex::new(state) }
+        Oidc { config, authority, tls, proxies, options, origin, state: Mutex::new(state) }
     }
 
     /// The ID token of the configuration, while it lasts. Errors: it is none.
@@ -131,17 +133,14 @@ impl Oidc {
         form: Option<Secret>,
     ) -> Result<Bytes, Error> {
         let origin = Origin { prefix: String::new(), ..Origin::of(server)? };
-        let needs = Needs::new().net(origin.endpoint.clone());
-        let net = self.authority.approve(&needs)?.net(&origin.endpoint).ok_or_else(|| {
-            Error::new(Code::PermissionDenied, "the approval of the issuer's network is incomplete")
-        })?;
+        let (net, route) = self.way(&origin)?;
         let header = header.map(|header| {
             let value = HeaderValue::from_str(header.expose());
             value.map_err(|_| self.broken("client-id or client-secret cannot be sent"))
         });
         let presented = Presented { header: header.transpose()?, ..Presented::default() };
         let credentials = Credentials::Fixed { presented, reports: Vec::new() };
-        let dialer = Dialer::new(net, Route::Direct, Some(&self.tls), &self.options.user_agent)?;
+        let dialer = Dialer::new(net, route, Some(&self.tls), &self.options.user_agent)?;
         let client = Client::new(&origin, dialer, credentials, Compression::Gzip, &self.options.user_agent)?;
         request.deadline = self.options.plugins.deadline;
         let checked = request
@@ -153,6 +152,27 @@ impl Oidc {
             Ok(response) => response.body.whole(CAP).await,
             Err(error) => Err(self.refused(server, error)),
         }
+    }
+
+    /// The network to the issuer, or to its token endpoint, and to the proxy before it: approved together.
+    fn way(&self, origin: &Origin) -> Result<(NetGrant, Route), Error> {
+        let lost =
+            || Error::new(Code::PermissionDenied, "the approval of the issuer's network is incomplete");
+        let proxy = self.proxies.proxy_for(origin.scheme, &origin.endpoint)?;
+        let needs = Needs::new().net(origin.endpoint.clone());
+        let needs = match &proxy {
+            None => needs,
+            Some(url) => needs.net(url.endpoint().clone()),
+        };
+        let approved = self.authority.approve(&needs)?;
+        let route = match proxy {
+            None => Route::Direct,
+            Some(url) => {
+                let net = approved.net(url.endpoint()).ok_or_else(lost)?;
+                Route::Proxy(Proxy::new(net, url, Some(&self.tls))?)
+            }
+        };
+        Ok((approved.net(&origin.endpoint).ok_or_else(lost)?, route))
     }
 
     /// The issuer's words may hold anything; its code and the name of its error do not.

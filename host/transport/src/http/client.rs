@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tidegate_grants::{Endpoint, Host};
 use tidegate_kube::kubeconfig::{Impersonate, Scheme, Server};
-use tidegate_kube::request::{Checked, Method};
+use tidegate_kube::request::{Checked, Counts, MAX_DEADLINE, Method};
 use tokio::time::{Instant, timeout_at};
 
 use super::dial::{Dialer, Opened};
@@ -120,19 +120,20 @@ impl Client {
     /// had died, or with a token that had been replaced.
     pub(crate) async fn send(&self, checked: &Checked, body: RequestBody) -> Result<Response, Error> {
         let now = Instant::now();
-        let deadline = now + checked.deadline();
+        let mut clock = Clock { deadline: now + checked.deadline(), counts: checked.counts() };
         let again = body.again();
-        let presented = self.credentials.present(now, deadline).await?;
-        let (mut head, mut incoming) = self.attempts(checked, &presented, body, deadline).await?;
+        let presented = clock.wait(self.credentials.present(now, clock.until())).await?;
+        let (mut head, mut incoming) = self.attempts(checked, &presented, body, clock.deadline).await?;
         if head.status == StatusCode::UNAUTHORIZED
             && let Some(body) = again
             // What went wrong with a new credential is not what the server said about this request.
-            && let Ok(Some(fresh)) = self.credentials.replaced(&presented, deadline).await
+            && let Ok(Some(fresh)) = clock.wait(self.credentials.replaced(&presented, clock.until())).await
         {
             // Read to its end, so that its connection serves the second try.
-            status::read(&head, incoming, deadline).await;
-            (head, incoming) = self.attempts(checked, &fresh, body, deadline).await?;
+            status::read(&head, incoming, clock.deadline).await;
+            (head, incoming) = self.attempts(checked, &fresh, body, clock.deadline).await?;
         }
+        let deadline = clock.deadline;
         if !head.status.is_success() {
             return Err(status::read(&head, incoming, deadline).await);
         }
@@ -282,6 +283,32 @@ impl Client {
 
     pub(super) fn told(&self, fault: Fault) -> Error {
         fault::in_exchange(fault, &self.dialer.server(), &self.dialer.name())
+    }
+}
+
+/// A request's deadline, which stands still while a credential is had where it counts the server's part alone.
+struct Clock {
+    deadline: Instant,
+    counts: Counts,
+}
+
+impl Clock {
+    /// Until when a credential may take. What gives it has a deadline of its own.
+    fn until(&self) -> Instant {
+        match self.counts {
+            Counts::Everything => self.deadline,
+            Counts::TheServer => self.deadline + MAX_DEADLINE,
+        }
+    }
+
+    async fn wait<T>(&mut self, credential: impl Future<Output = T>) -> T {
+        if self.counts == Counts::Everything {
+            return credential.await;
+        }
+        let begun = Instant::now();
+        let had = credential.await;
+        self.deadline += begun.elapsed();
+        had
     }
 }
 

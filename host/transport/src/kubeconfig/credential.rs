@@ -67,7 +67,7 @@ fn provider(
     authority: &Authority,
     options: &Options,
 ) -> Result<Credentials, Error> {
-    let Provider { entry, issuer, origin } = provider;
+    let Provider { entry, issuer, proxies, origin } = provider;
     let broken = || Error::new(Code::NotConfigured, format!("the {origin} cannot be used")).broken();
     let cached = |fetch| Cached::new(fetch, options.observer.clone());
     let now = SystemTime::now();
@@ -79,7 +79,7 @@ fn provider(
         match entry.name.as_str() {
             "oidc" => {
                 let config = oidc::Oidc::of(&entry).map_err(|error| broken().because(error))?;
-                let oidc = Oidc::new(config, issuer, authority, options, origin);
+                let oidc = Oidc::new(config, (issuer, proxies), authority, options, origin);
                 let known = oidc.known(now)?;
                 cached(Box::new(oidc)).beginning_with(known)
             }

@@ -51,8 +51,8 @@ enum Listed {
 #[derive(Debug)]
 struct Connect {
     origin: Origin,
-    /// Who gives another ID token when it ends.
-    issuer: Option<Endpoint>,
+    /// Who gives another ID token when it ends, and what stands before it.
+    issuer: Vec<Endpoint>,
     proxy: Option<ProxyUrl>,
     resolved: Resolved,
 }
@@ -212,7 +212,7 @@ impl Rounds for Plan {
             }
             Stage::Connect(connect) => {
                 let Connect { origin, proxy, resolved, .. } = *connect;
-                return Ready::new(origin, proxy, resolved, inputs).map(Step::Ready);
+                return Ready::new(origin, proxy, &proxies, resolved, inputs).map(Step::Ready);
             }
         };
         Ok(Step::Again(self))
@@ -270,7 +270,7 @@ fn resolve(
         error => broken(shown).because(error),
     })?;
     let origin = Origin::of(&resolved.server).map_err(|error| broken(shown).because(error))?;
-    let issuer = issuer(&resolved.auth).map_err(|error| broken(shown).because(error))?;
+    let issuer = issuer(&resolved.auth, proxies).map_err(|error| broken(shown).because(error))?;
     let proxy = match &resolved.proxy_url {
         // As client-go: NO_PROXY is about the environment's proxies alone.
         Some(url) => {
@@ -292,12 +292,14 @@ fn resolve(
 }
 
 /// Where `auth-provider: oidc` has its ID tokens from, if it can have another one. Whether the one that is known lasts, a plan does not
-/// know: it has no clock.
-fn issuer(auth: &Auth) -> Result<Option<Endpoint>, Error> {
-    let Auth::AuthProvider(provider) = auth else { return Ok(None) };
+/// know: it has no clock. As for client-go the environment says by which way, and not the cluster's `proxy-url`.
+fn issuer(auth: &Auth, proxies: &Environment) -> Result<Vec<Endpoint>, Error> {
+    let Auth::AuthProvider(provider) = auth else { return Ok(Vec::new()) };
     let oidc = Some(provider).filter(|provider| provider.name == "oidc").and_then(|p| Oidc::of(p).ok());
     let issuer = oidc.filter(|oidc| oidc.refresh_token.is_some()).map(|oidc| Origin::of(&oidc.issuer));
-    Ok(issuer.transpose()?.map(|origin| origin.endpoint))
+    let Some(origin) = issuer.transpose()? else { return Ok(Vec::new()) };
+    let proxy = proxies.proxy_for(origin.scheme, &origin.endpoint)?;
+    Ok([origin.endpoint].into_iter().chain(proxy.map(|proxy| proxy.endpoint().clone())).collect())
 }
 
 fn broken(what: &str) -> Error {

@@ -7,7 +7,7 @@ use tidegate_kube::kubeconfig::{
     Auth, AuthProvider, ExecConfig, Impersonate, Resolved, Scheme, Source, Verification,
 };
 
-use crate::http::proxy::ProxyUrl;
+use crate::http::proxy::{Environment, ProxyUrl};
 use crate::http::{Compression, Identity, Material, Origin, Tls, Trust};
 use crate::plan::Inputs;
 use crate::{Code, Error};
@@ -52,6 +52,8 @@ pub(super) struct Provider {
     pub(super) entry: AuthProvider,
     /// How `oidc`'s issuer proves itself.
     pub(super) issuer: Tls,
+    /// By which way it is reached.
+    pub(super) proxies: Environment,
     pub(super) origin: String,
 }
 
@@ -70,6 +72,7 @@ impl Ready {
     pub(super) fn new(
         origin: Origin,
         proxy: Option<ProxyUrl>,
+        proxies: &Environment,
         resolved: Resolved,
         mut inputs: Inputs,
     ) -> Result<Ready, Error> {
@@ -78,7 +81,7 @@ impl Ready {
         Ok(Ready {
             // As client-go: whoever listens on a plain connection gets no credential.
             credential: if secure {
-                credential(&resolved, tls.as_ref(), &mut inputs)?
+                credential(&resolved, tls.as_ref(), proxies, &mut inputs)?
             } else {
                 Credential::None
             },
@@ -125,7 +128,12 @@ fn material(source: &Source, field: &str, inputs: &mut Inputs) -> Result<Materia
     }
 }
 
-fn credential(resolved: &Resolved, tls: Option<&Tls>, inputs: &mut Inputs) -> Result<Credential, Error> {
+fn credential(
+    resolved: &Resolved,
+    tls: Option<&Tls>,
+    proxies: &Environment,
+    inputs: &mut Inputs,
+) -> Result<Credential, Error> {
     let user = resolved.user.as_deref().unwrap_or_default();
     Ok(match &resolved.auth {
         Auth::Token(token) => {
@@ -146,12 +154,17 @@ fn credential(resolved: &Resolved, tls: Option<&Tls>, inputs: &mut Inputs) -> Re
             }
         }
         Auth::Exec(config) => Credential::Exec(Box::new(exec(config, tls, user)?)),
-        Auth::AuthProvider(entry) => Credential::Provider(Box::new(provider(entry, user, inputs)?)),
+        Auth::AuthProvider(entry) => Credential::Provider(Box::new(provider(entry, proxies, user, inputs)?)),
         Auth::None => Credential::None,
     })
 }
 
-fn provider(entry: &AuthProvider, user: &str, inputs: &mut Inputs) -> Result<Provider, Error> {
+fn provider(
+    entry: &AuthProvider,
+    proxies: &Environment,
+    user: &str,
+    inputs: &mut Inputs,
+) -> Result<Provider, Error> {
     let origin = format!("auth-provider of user {user:?}");
     let ca = Oidc::of(entry).ok().and_then(|oidc| oidc.ca);
     let trust = match ca.filter(|_| entry.name == "oidc") {
@@ -160,7 +173,8 @@ fn provider(entry: &AuthProvider, user: &str, inputs: &mut Inputs) -> Result<Pro
             Trust::Given(material(&ca, &format!("idp-certificate-authority of the {origin}"), inputs)?)
         }
     };
-    Ok(Provider { entry: entry.clone(), issuer: Tls { trust, server_name: None }, origin })
+    let issuer = Tls { trust, server_name: None };
+    Ok(Provider { entry: entry.clone(), issuer, proxies: proxies.clone(), origin })
 }
 
 fn exec(config: &ExecConfig, tls: Option<&Tls>, user: &str) -> Result<Exec, Error> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -19,6 +19,8 @@ pub(crate) enum Act {
     /// Says nothing any more and keeps the connection.
     Stall,
     Close,
+    /// Passes on, both ways, what comes after.
+    Tunnel(SocketAddr),
 }
 
 type Script = dyn Fn(&Seen) -> Vec<Act> + Send + Sync;
@@ -188,6 +190,11 @@ async fn serve(
                 Act::Pause(pause) => tokio::time::sleep(pause).await,
                 Act::Stall => return std::future::pending().await,
                 Act::Close => return,
+                Act::Tunnel(address) => {
+                    let mut upstream = TcpStream::connect(address).await.expect("connect");
+                    let _ = tokio::io::copy_bidirectional(&mut stream, &mut upstream).await;
+                    return;
+                }
             }
         }
     }

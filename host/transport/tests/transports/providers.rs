@@ -16,7 +16,7 @@ use tidegate_transport::{
     Options, Provided, ProviderError, Providers, Transport, connect, connect_direct,
 };
 
-use crate::peer::{Act, Peer, Seen, json, kubernetes, reply};
+use crate::peer::{Act, Peer, Seen, json, kubernetes, raw, reply};
 use crate::pki;
 use crate::setup::{authority, get, kubeconfig, options, write};
 
@@ -45,17 +45,27 @@ impl Stage {
     }
 
     async fn issuer(&self, script: impl Fn(&Seen) -> Vec<Act> + Send + Sync + 'static) -> Peer {
-        Peer::tls(self.ca.issue(&["127.0.0.1"]).server(), script).await
+        Peer::tls(self.ca.issue(&["127.0.0.1", "issuer.example"]).server(), script).await
     }
 
     async fn connect(&self, user: &str, flags: &[(&str, &str)]) -> Result<Arc<dyn Transport>, Error> {
+        self.connect_in(user, flags, &[]).await
+    }
+
+    async fn connect_in(
+        &self,
+        user: &str,
+        flags: &[(&str, &str)],
+        environment: &[(&str, String)],
+    ) -> Result<Arc<dyn Transport>, Error> {
         let cluster = format!("server: 'https://{}', certificate-authority: ca.crt", self.server.address);
         let config = self.folder.path().join("config");
         write(&config, &kubeconfig(&cluster, user));
         let path = std::env::var("PATH").expect("PATH");
         let choice = Choice::ReadKubeConfig { path: Some(config), context: None };
-        connect(&authority(&[&[("read", "")], flags].concat(), &[("PATH", &path)]), &self.options, choice)
-            .await
+        let mut variables = vec![("PATH", path.as_str())];
+        variables.extend(environment.iter().map(|(name, value)| (*name, value.as_str())));
+        connect(&authority(&[&[("read", "")], flags].concat(), &variables), &self.options, choice).await
     }
 
     /// The last `Authorization` that the API server saw.
@@ -149,6 +159,34 @@ async fn an_id_token_that_ended_is_refreshed_through_the_issuer() {
         }
         assert_eq!(issuer.seen().len(), 2, "once for each connection");
     }
+}
+
+/// As kubectl: where the environment says so, the issuer is behind a proxy, whatever is before the cluster.
+#[tokio::test]
+async fn an_issuer_behind_the_environments_proxy() {
+    let stage = Stage::new().await;
+    let issuer = stage
+        .issuer(rotating(false, r#"{"token_endpoint":"https://issuer.example/oauth/token"}"#.to_owned()))
+        .await;
+    let to = issuer.address;
+    let proxy = Peer::plain(move |_| vec![raw("HTTP/1.1 200 OK\r\n\r\n"), Act::Tunnel(to)]).await;
+    let user = oidc(
+        "https://issuer.example/realm",
+        &stage.ca.pem,
+        "client-secret: 's&cret', refresh-token: refresh-0",
+    );
+    let environment = [("HTTPS_PROXY", format!("http://{}", proxy.address))];
+    let flags = |net| [("net", net), ("env", "HTTPS_PROXY")];
+    let error = stage.connect_in(&user, &flags("127.0.0.2"), &environment).await.expect_err("denied");
+    let missing =
+        [stage.server.address.to_string(), "issuer.example:443".to_owned(), proxy.address.to_string()];
+    assert_eq!(error.missing(), missing.map(|endpoint| format!("--allow-net={endpoint}")));
+    assert!(proxy.seen().is_empty());
+    stage.connect_in(&user, &flags(""), &environment).await.expect("connect");
+    assert_eq!(subject(&stage.seen()), "turn-0");
+    let asked: Vec<_> = proxy.seen().iter().map(|seen| seen.line().to_owned()).collect();
+    assert_eq!(asked, ["CONNECT issuer.example:443 HTTP/1.1"; 2], "to discover, and for the token");
+    assert!(proxy.seen().iter().all(|seen| seen.header("authorization").is_none()));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tidegate_transport::{Choice, Code, Error, Transport, connect};
+use tidegate_transport::{Choice, Code, Direct, DirectCredential, Error, Transport, connect, connect_direct};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -251,4 +251,46 @@ async fn the_environment_counts_where_it_is_granted() {
         let error = connect(&authority, &options, choice).await.expect_err("nowhere");
         assert_eq!(error.code() == Code::Forbidden, proxied, "{granted:?}: {error:?}");
     }
+}
+
+/// A cluster piece by piece too, unless a proxy is among the pieces; and the one that is given is a secret.
+#[tokio::test]
+async fn a_direct_connection_goes_through_a_proxy_as_any_other() {
+    let refuses = Manners { says: vec![b"HTTP/1.1 403 Filtered\r\n\r\n".to_vec()], closes: true };
+    let (given, around) = (Proxy::start(refuses.clone()).await, Proxy::start(refuses).await);
+    let direct = |proxy: Option<String>| Direct {
+        credential: DirectCredential::Header("Bearer hunter2".to_owned().into()),
+        proxy: proxy.map(Into::into),
+        ..Direct::new("https://192.0.2.1:6443")
+    };
+    let mut options = options();
+    options.probe_deadline = Duration::from_millis(300);
+    let variable = format!("http://{}", around.address);
+    let own = format!("http://tom:s3cret@{}", given.address);
+    for (proxy, env, code, heard) in [
+        (None, "HTTPS_PROXY", Code::Forbidden, [0, 1]),
+        (None, "HOME", Code::Timeout, [0, 0]),
+        (Some(own.clone()), "HTTPS_PROXY", Code::Forbidden, [1, 0]),
+    ] {
+        let granted = authority(&[("net", ""), ("env", env)], &[("HTTPS_PROXY", &variable)]);
+        let before = [&given, &around].map(|proxy| proxy.heard().len());
+        let error = connect_direct(&granted, &options, direct(proxy)).await.expect_err("nowhere");
+        // A network without a route says so at once.
+        let code = if error.code() == Code::Unreachable { Code::Unreachable } else { code };
+        assert_eq!(error.code(), code, "{error:?}");
+        let after = [&given, &around].map(|proxy| proxy.heard().len());
+        assert_eq!([0, 1].map(|at| usize::from(after[at] > before[at])), heard, "{env}");
+        assert!(!error.report().contains("s3cret"), "{error:?}");
+    }
+    // What is not granted of it is named at once.
+    let granted = authority(&[("env", "HTTPS_PROXY")], &[("HTTPS_PROXY", &variable)]);
+    for (proxy, endpoint) in [(None, around.address), (Some(own), given.address)] {
+        assert!(!format!("{:?}", direct(proxy.clone())).contains("s3cret"));
+        let error = connect_direct(&granted, &options, direct(proxy)).await.expect_err("denied");
+        let missing = ["192.0.2.1:6443".to_owned(), endpoint.to_string()];
+        assert_eq!(error.missing(), missing.map(|endpoint| format!("--allow-net={endpoint}")));
+    }
+    let error = connect_direct(&granted, &options, direct(Some("ftp://tom:s3cret@h".to_owned()))).await;
+    let report = error.expect_err("no proxy").report();
+    assert!(report.contains("the proxy of a direct connection") && !report.contains("s3cret"), "{report}");
 }
