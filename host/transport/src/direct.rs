@@ -22,8 +22,8 @@ use crate::{Code, Error, Kind, Options, Transport, probe};
 pub struct Direct {
     /// `https://10.0.0.1:6443`, with a path prefix if there is one. A credential goes over TLS only.
     pub server: String,
-    /// The certificates to believe, PEM; the system's where none.
-    pub ca: Option<Vec<u8>>,
+    /// The certificates to believe, PEM; the system's where none. Clones of one `Arc` are held once, however many clusters believe them.
+    pub ca: Option<Arc<[u8]>>,
     /// Whether the server's certificate is checked.
     pub verification: Verification,
     /// The name to check it for, instead of the server's.
@@ -34,7 +34,7 @@ pub struct Direct {
     /// The namespace to use where a guest names none.
     pub namespace: Option<String>,
     /// Whom to impersonate.
-    pub impersonate: Option<Impersonate>,
+    pub impersonate: Option<Box<Impersonate>>,
     /// What to send.
     pub credential: DirectCredential,
 }
@@ -150,7 +150,7 @@ fn tls(direct: &Direct) -> Tls {
         (Verification::Skip, _) => Trust::Anybody,
         (Verification::Verify, None) => Trust::System,
         (Verification::Verify, Some(ca)) => Trust::Given(Material {
-            pem: Secret::new(ca.clone()),
+            pem: Secret::new(ca.to_vec()),
             origin: "the certificate authority of a direct connection".to_owned(),
         }),
     };

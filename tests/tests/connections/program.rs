@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -155,7 +156,7 @@ async fn every_definition_on_the_real_server() {
     let cluster = tidegate_cluster::shared().expect("a real control plane");
     let account = cluster.service_account_folder("default", "default").unwrap();
     let token = std::fs::read_to_string(account.path().join("token")).unwrap();
-    let ca = std::fs::read(account.path().join("ca.crt")).unwrap();
+    let ca: Arc<[u8]> = std::fs::read(account.path().join("ca.crt")).unwrap().into();
     let certificates = std::fs::read_to_string(cluster.kubeconfig(AuthKind::ClientCertificate)).unwrap();
     let pem = |field: &str| {
         let text = certificates.lines().find_map(|line| line.trim().strip_prefix(field)).unwrap();

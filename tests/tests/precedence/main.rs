@@ -77,7 +77,11 @@ fn text(path: &Path) -> &str {
 
 /// The real server, piece by piece.
 fn direct(credential: DirectCredential) -> Direct {
-    Direct { ca: Some(cluster().ca_pem().into()), credential, ..Direct::new(cluster().server_url()) }
+    Direct {
+        ca: Some(cluster().ca_pem().as_bytes().into()),
+        credential,
+        ..Direct::new(cluster().server_url())
+    }
 }
 
 fn pem() -> CertificatePair {

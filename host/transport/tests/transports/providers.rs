@@ -363,7 +363,7 @@ async fn a_cluster_piece_by_piece() {
     stage.options.providers = Providers::default().with("vault", Vault(Arc::default()));
     let url = format!("https://{}", stage.server.address);
     let direct =
-        |credential| Direct { ca: Some(stage.ca.pem.clone().into()), credential, ..Direct::new(&url) };
+        |credential| Direct { ca: Some(stage.ca.pem.as_bytes().into()), credential, ..Direct::new(&url) };
     let provider = DirectCredential::Provider {
         name: "vault".to_owned(),
         config: BTreeMap::from([("role".to_owned(), Secret::new("dev".to_owned()))]),
