@@ -258,11 +258,12 @@ impl World {
     }
 
     fn bookmark(&mut self) {
-        if let Way::Watching { version, stalled: false, .. } = &mut self.way
+        if let Way::Watching { version, stalled: false, probing } = &mut self.way
             && self.server.writes.iter().all(|write| write.version <= *version)
             && self.server.version > *version
         {
-            *version = self.server.version;
+            // A sign of life: the probe is given up, as it is for an event.
+            (*version, *probing) = (self.server.version, false);
             let version = version.to_string();
             self.input(Input::Bookmark { version: &version });
         }
