@@ -1,7 +1,7 @@
 //! How one who follows a store goes through what happened: by the log, or through the store where the log does not reach back.
 //!
 //! All that a follower holds are numbers and two names, however far behind it is. For each object it is known by these up to which change
-//! the follower has heard of it ([`Follower::heard`]), so that what changed later is told and nothing else.
+//! the follower has heard of it, so that what changed later is told and nothing else.
 
 use tidegate_transport::Error;
 
@@ -12,15 +12,19 @@ use crate::store::{Key, Object};
 /// What a follower is told.
 #[derive(Clone, Debug)]
 pub(crate) enum Told {
+    /// An object came, changed or went.
     Change(What),
     /// An object changed while the follower was behind.
     Changed(Object),
     /// An object went while the follower was behind.
     Gone(Key),
+    /// All has been told.
     Synced,
+    /// What was told may be so no more.
     Desynced,
     /// Nothing that was told before counts.
     Reset,
+    /// The watch failed.
     Trouble(Error),
 }
 
@@ -32,7 +36,6 @@ pub(crate) struct Follower {
     /// A walk through the store that is under way.
     walk: Option<Walk>,
     phase: Phase,
-    /// What the follower thinks.
     picture: Picture,
 }
 
@@ -69,6 +72,7 @@ enum Phase {
     Burying { heard: u64 },
 }
 
+/// What the follower has of the store, as it was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Picture {
     #[default]
@@ -102,7 +106,7 @@ impl Room {
         let bytes = match &told {
             Told::Change(What::Came(object)) | Told::Changed(object) => object.len(),
             Told::Change(What::Became { previous, object }) => previous.len() + object.len(),
-            Told::Change(What::Went { previous, .. }) => previous.len(),
+            Told::Change(What::Went { previous, last }) => last.as_ref().unwrap_or(previous).len(),
             _ => 0,
         };
         self.bytes = self.bytes.saturating_sub(bytes);
@@ -229,7 +233,7 @@ impl Follower {
             (Some(_), _) => false,
         };
         if known {
-            self.has_something();
+            self.has_more(true);
             room.tell(Told::Change(changed.what.clone()));
         }
     }
@@ -241,7 +245,7 @@ impl Follower {
         for (looked_at, entry) in state.store().after(walk.passed.as_deref()).enumerate() {
             if room.is_full() || looked_at == LOOKED_AT {
                 walk.passed = passed.or(walk.passed.take());
-                self.mark(any);
+                self.has_more(any);
                 return More::Now;
             }
             let heard = walk.heard(&entry.key);
@@ -256,7 +260,7 @@ impl Follower {
         walk.passed = passed.or(walk.passed.take());
         // While the first list comes there may be more behind what has come of it.
         let whole = state.standing() != Standing::Unlisted;
-        self.mark(any);
+        self.has_more(any);
         if whole {
             if state.standing() == Standing::Synced && room.is_full() {
                 return More::Now;
@@ -270,14 +274,9 @@ impl Follower {
         More::Later
     }
 
-    fn mark(&mut self, any: bool) {
-        if any {
-            self.has_something();
-        }
-    }
-
-    fn has_something(&mut self) {
-        if self.picture == Picture::Empty {
+    /// Whether it has something now that would have to be taken back.
+    fn has_more(&mut self, any: bool) {
+        if any && self.picture == Picture::Empty {
             self.picture = Picture::Partial;
         }
     }
