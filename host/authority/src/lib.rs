@@ -1,7 +1,7 @@
 //! The one door to sockets, files and processes.
 //!
 //! ```text
-//! Needs ──► Authority::approve ──► Approved ──► NetGrant, ReadGrant, EnvGrant, RunGrant ──► the deed
+//! Needs ──► Authority::approve ──► Approved ──► NetGrant, ReadGrant, EnvGrant, RunGrant, ListenGrant ──► the deed
 //! ```
 //!
 //! A grant has private fields and no public constructor, and the deed is a method *of* it: what was judged and what is done
@@ -32,5 +32,5 @@ pub use host::{
     ListenError, Listener, Sealed,
 };
 pub use needs::{Approved, Needs};
-pub use net::{ConnectError, ConnectFailure, GuestNet, NetGrant, TcpStream};
+pub use net::{ConnectError, ConnectFailure, GuestNet, ListenGrant, NetGrant, TcpStream};
 pub use process::{Child, Command, Exit, RunError, RunGrant, Stdio};

@@ -1,5 +1,6 @@
 //! One round of needs, and what came of it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use tidegate_grants::{Endpoint, Need, normalise};
 use crate::authority::Inner;
 use crate::environment::EnvGrant;
 use crate::file::ReadGrant;
-use crate::net::NetGrant;
+use crate::net::{ListenGrant, NetGrant};
 use crate::process::RunGrant;
 
 /// What one round of a plan needs: all of the required, and those of the optional that happen to be granted.
@@ -44,6 +45,11 @@ impl Needs {
     /// Starting this program, a name or an absolute path, is required.
     pub fn run(self, program: impl Into<String>) -> Self {
         self.require(Need::Run(program.into()))
+    }
+
+    /// Accepting connections at this address is required.
+    pub fn listen(self, address: SocketAddr) -> Self {
+        self.require(Need::Listen(address))
     }
 
     /// A connection would be used if granted.
@@ -129,6 +135,12 @@ impl Approved {
         holds.then(|| RunGrant::new(self.authority.clone(), program.to_owned()))
     }
 
+    /// The grant to accept connections at this address.
+    pub fn listen(&self, address: SocketAddr) -> Option<ListenGrant> {
+        let holds = self.holds(&Need::Listen(address));
+        holds.then(|| ListenGrant::new(self.authority.clone(), address))
+    }
+
     pub(crate) fn new(authority: Arc<Inner>, granted: Vec<Need>) -> Self {
         Self { authority, granted: granted.into() }
     }
@@ -148,7 +160,7 @@ fn push(needs: &mut Vec<Need>, need: Need) {
     let need = match need {
         Need::Read(path) => Need::Read(normalise(&path).unwrap_or(path)),
         Need::Write(path) => Need::Write(normalise(&path).unwrap_or(path)),
-        Need::Net(_) | Need::Env(_) | Need::Run(_) | Need::Connection(_) => need,
+        Need::Net(_) | Need::Env(_) | Need::Run(_) | Need::Listen(_) | Need::Connection(_) => need,
     };
     if !needs.contains(&need) {
         needs.push(need);

@@ -6,6 +6,7 @@ use crate::connection::ConnectionPattern;
 use crate::error::{FlagError, Invalid};
 use crate::flag::{Family, Flag};
 use crate::grants::Grants;
+use crate::listen::ListenPattern;
 use crate::need::Kind;
 use crate::net::NetPattern;
 use crate::path::Root;
@@ -79,8 +80,8 @@ impl GrantsBuilder {
         Ok(self)
     }
 
-    /// `--wasi-<kind>[=list]`: what the guest may do by itself. Errors besides: [`Kind::Run`] and [`Kind::Connection`], which WASI does
-    /// not have.
+    /// `--wasi-<kind>[=list]`: what the guest may do by itself. Errors besides: [`Kind::Run`], [`Kind::Listen`] and [`Kind::Connection`],
+    /// which are no flags of WASI's.
     pub fn wasi(&mut self, kind: Kind, list: Option<&str>) -> Result<&mut Self, FlagError> {
         let Some(flag) = kind.wasi_flag() else {
             let invalid = Invalid::new(
@@ -135,6 +136,7 @@ fn add(
         Kind::Write => extend(&mut rules.write, flag, list, |text| places.root(text)),
         Kind::Env => extend(&mut rules.env, flag, list, EnvPattern::parse),
         Kind::Run => extend(&mut rules.run, flag, list, RunPattern::parse),
+        Kind::Listen => extend(&mut rules.listen, flag, list, ListenPattern::parse),
         Kind::Connection => extend(&mut rules.connection, flag, list, ConnectionPattern::parse),
     }
 }

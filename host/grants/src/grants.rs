@@ -92,7 +92,7 @@ impl Grants {
         match kind {
             Kind::Read => (&self.inner.read.allow, &self.inner.read.deny),
             Kind::Write => (&self.inner.write.allow, &self.inner.write.deny),
-            Kind::Net | Kind::Env | Kind::Run | Kind::Connection => (&[], &[]),
+            Kind::Net | Kind::Env | Kind::Run | Kind::Listen | Kind::Connection => (&[], &[]),
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::endpoint::Endpoint;
+use crate::listen;
 use crate::quote;
 
 /// A kind of permission, one for each pair of `--allow-…` and `--deny-…` flags.
@@ -20,15 +22,18 @@ pub enum Kind {
     Env,
     /// Programs.
     Run,
+    /// Addresses of this machine to accept connections at.
+    Listen,
     /// Connections of the registry, by name, with all that each of them needs.
     Connection,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 6] = [Kind::Net, Kind::Read, Kind::Write, Kind::Env, Kind::Run, Kind::Connection];
+    pub const ALL: [Kind; 7] =
+        [Kind::Net, Kind::Read, Kind::Write, Kind::Env, Kind::Run, Kind::Listen, Kind::Connection];
 
-    /// The word that flags and WIT's `permissions.query` use: `net`, `read`, `write`, `env`, `run`, `connection`.
+    /// The word that flags and WIT's `permissions.query` use: `net`, `read`, `write`, `env`, `run`, `listen`, `connection`.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Net => "net",
@@ -36,6 +41,7 @@ impl Kind {
             Kind::Write => "write",
             Kind::Env => "env",
             Kind::Run => "run",
+            Kind::Listen => "listen",
             Kind::Connection => "connection",
         }
     }
@@ -53,6 +59,7 @@ impl Kind {
             Kind::Write => "--allow-write",
             Kind::Env => "--allow-env",
             Kind::Run => "--allow-run",
+            Kind::Listen => "--allow-listen",
             Kind::Connection => "--allow-connection",
         }
     }
@@ -65,19 +72,20 @@ impl Kind {
             Kind::Write => "--deny-write",
             Kind::Env => "--deny-env",
             Kind::Run => "--deny-run",
+            Kind::Listen => "--deny-listen",
             Kind::Connection => "--deny-connection",
         }
     }
 
-    /// The flag that lets the guest itself, e.g. `--wasi-net`; none for [`Kind::Run`] and
-    /// [`Kind::Connection`]: WASI knows neither.
+    /// The flag that lets the guest itself, e.g. `--wasi-net`; none for [`Kind::Run`], [`Kind::Listen`] and
+    /// [`Kind::Connection`], which are no flags of WASI's.
     pub fn wasi_flag(self) -> Option<&'static str> {
         match self {
             Kind::Net => Some("--wasi-net"),
             Kind::Read => Some("--wasi-read"),
             Kind::Write => Some("--wasi-write"),
             Kind::Env => Some("--wasi-env"),
-            Kind::Run | Kind::Connection => None,
+            Kind::Run | Kind::Listen | Kind::Connection => None,
         }
     }
 }
@@ -103,6 +111,8 @@ pub enum Need {
     Env(String),
     /// Starting this program: a name to look up over `PATH`, or an absolute path.
     Run(String),
+    /// Accepting connections at this address; port 0 is one that the system chooses.
+    Listen(SocketAddr),
     /// The use of this connection of the registry.
     Connection(String),
 }
@@ -116,6 +126,7 @@ impl Need {
             Need::Write(_) => Kind::Write,
             Need::Env(_) => Kind::Env,
             Need::Run(_) => Kind::Run,
+            Need::Listen(_) => Kind::Listen,
             Need::Connection(_) => Kind::Connection,
         }
     }
@@ -130,6 +141,7 @@ impl Need {
         match self {
             Need::Net(endpoint) => quote::flag(flag, OsStr::new(&endpoint.to_string())),
             Need::Read(path) | Need::Write(path) => quote::flag(flag, path.as_os_str()),
+            Need::Listen(address) => quote::flag(flag, OsStr::new(&listen::value(*address))),
             Need::Env(name) | Need::Run(name) | Need::Connection(name) => quote::flag(flag, OsStr::new(name)),
         }
     }
@@ -143,6 +155,7 @@ impl fmt::Display for Need {
             Need::Write(path) => write!(f, "write access to {path:?}"),
             Need::Env(name) => write!(f, "access to environment variable {name:?}"),
             Need::Run(program) => write!(f, "access to run {program:?}"),
+            Need::Listen(address) => write!(f, "access to listen on \"{}\"", listen::value(*address)),
             Need::Connection(name) => write!(f, "access to connection {name:?}"),
         }
     }

@@ -104,7 +104,12 @@ impl NetPattern {
         }
     }
 
-    fn covers_port(&self, port: u16) -> bool {
+    /// Whether the pattern is a name or wildcard.
+    pub(crate) fn is_name(&self) -> bool {
+        !matches!(self.host, HostPattern::Network(_))
+    }
+
+    pub(crate) fn covers_port(&self, port: u16) -> bool {
         self.port.is_none_or(|own| own == port)
     }
 

@@ -8,6 +8,7 @@ use crate::address::{self, AddressRefused, Refusal};
 use crate::connection::ConnectionPattern;
 use crate::denied::Verdict;
 use crate::endpoint::{Endpoint, Host};
+use crate::listen::ListenPattern;
 use crate::need::{Kind, Need};
 use crate::net::NetPattern;
 use crate::path::Root;
@@ -74,6 +75,7 @@ pub(crate) struct Rules {
     pub(crate) write: Scope<Root>,
     pub(crate) env: Scope<EnvPattern>,
     pub(crate) run: Scope<RunPattern>,
+    pub(crate) listen: Scope<ListenPattern>,
     pub(crate) connection: Scope<ConnectionPattern>,
 }
 
@@ -85,6 +87,7 @@ impl Rules {
             write: Scope::Everything,
             env: Scope::Everything,
             run: Scope::Everything,
+            listen: Scope::Everything,
             connection: Scope::Everything,
         }
     }
@@ -96,6 +99,7 @@ impl Rules {
             Kind::Write => self.write == Scope::Everything,
             Kind::Env => self.env == Scope::Everything,
             Kind::Run => self.run == Scope::Everything,
+            Kind::Listen => self.listen == Scope::Everything,
             Kind::Connection => self.connection == Scope::Everything,
         }
     }
@@ -106,7 +110,7 @@ impl Rules {
         match kind {
             Kind::Read => &self.read,
             Kind::Write => &self.write,
-            Kind::Net | Kind::Env | Kind::Run | Kind::Connection => NONE,
+            Kind::Net | Kind::Env | Kind::Run | Kind::Listen | Kind::Connection => NONE,
         }
     }
 
@@ -117,6 +121,7 @@ impl Rules {
             Need::Write(path) => self.write.find(|root| root.covers(path)).is_some(),
             Need::Env(name) => self.env.find(|pattern| pattern.matches(name)).is_some(),
             Need::Run(program) => self.run.find(|pattern| pattern.allows(program)).is_some(),
+            Need::Listen(address) => self.listen.find(|pattern| pattern.matches(*address)).is_some(),
             Need::Connection(name) => self.connection.find(|pattern| pattern.matches(name)).is_some(),
         }
     }
@@ -135,6 +140,7 @@ impl Rules {
             Need::Write(path) => written(flag, self.write.find(|root| root.covers(path))),
             Need::Env(name) => written(flag, self.env.find(|pattern| pattern.matches(name))),
             Need::Run(program) => written(flag, self.run.find(|pattern| pattern.denies(program))),
+            Need::Listen(address) => written(flag, self.listen.find(|pattern| pattern.reaches(*address))),
             Need::Connection(name) => written(flag, self.connection.find(|pattern| pattern.matches(name))),
         }
     }
@@ -178,6 +184,7 @@ impl Layers {
             Kind::Write => written(kind.deny_flag(), layer.deny.write.find(|_| true)),
             Kind::Env => written(kind.deny_flag(), layer.deny.env.find(|_| true)),
             Kind::Run => written(kind.deny_flag(), layer.deny.run.find(|_| true)),
+            Kind::Listen => written(kind.deny_flag(), layer.deny.listen.find(|_| true)),
             Kind::Connection => written(kind.deny_flag(), layer.deny.connection.find(|_| true)),
         });
         match denied {
@@ -316,6 +323,7 @@ impl Layers {
         let trusts = self.allows_everything(Kind::Write);
         let allow = |layer: &Layer| Rules {
             write: if trusts { Scope::default() } else { layer.allow.write.clone() },
+            listen: Scope::default(),
             connection: Scope::default(),
             ..Rules::everything()
         };
@@ -376,6 +384,12 @@ impl Written for EnvPattern {
 }
 
 impl Written for ConnectionPattern {
+    fn value(&self) -> OsString {
+        self.to_string().into()
+    }
+}
+
+impl Written for ListenPattern {
     fn value(&self) -> OsString {
         self.to_string().into()
     }

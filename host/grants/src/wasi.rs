@@ -44,8 +44,8 @@ impl WasiGrants {
         Self { layers }
     }
 
-    /// As [`Grants::judge`](crate::Grants::judge), for the guest's own reach. [`Need::Run`] and
-    /// [`Need::Connection`] are never granted.
+    /// As [`Grants::judge`](crate::Grants::judge), for the guest's own reach. [`Need::Run`],
+    /// [`Need::Listen`] and [`Need::Connection`] are never granted.
     pub fn judge(&self, need: &Need) -> Verdict {
         self.layers.judge(need)
     }
@@ -73,6 +73,7 @@ impl WasiGrants {
             Kind::Write => layer.allow.write.is_none(),
             Kind::Env => layer.allow.env.is_none(),
             Kind::Run => layer.allow.run.is_none(),
+            Kind::Listen => layer.allow.listen.is_none(),
             Kind::Connection => layer.allow.connection.is_none(),
         })
     }

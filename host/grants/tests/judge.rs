@@ -33,6 +33,7 @@ fn need(text: &str) -> Need {
         "write" => Need::Write(value.into()),
         "env" => Need::Env(value.into()),
         "run" => Need::Run(value.into()),
+        "listen" => Need::Listen(tidegate_grants::listen_address(value).expect(value)),
         "connection" => Need::Connection(value.into()),
         _ => panic!("{text}"),
     }
@@ -301,8 +302,8 @@ fn the_guests_own_reach_is_apart_and_bounded_by_denials() {
     assert_eq!(wasi.judge(&need("read /etc/ssl/key")), verdict("--deny-read=/etc/ssl"));
     assert_eq!(
         Kind::ALL.map(|kind| wasi.is_empty(kind)),
-        [true, false, false, false, true, true],
-        "net, read, write, env, run, connection"
+        [true, false, false, false, true, true, true],
+        "net, read, write, env, run, listen, connection"
     );
     let (open, refused) = wasi.preopens(&["/home/u/.kube/config".into()]);
     assert_eq!(open.iter().map(|one| one.path.to_str().unwrap()).collect::<Vec<_>>(), ["/data", "/out"]);

@@ -38,6 +38,7 @@ fn value(kind: Kind) -> BoxedStrategy<Option<String>> {
         Kind::Read | Kind::Write => list(vec!["/", "/a", "/a/b", "/a/bc", "/d/../a"]),
         Kind::Env => list(vec!["A", "AB", "A*", "B*"]),
         Kind::Run => list(vec!["sh", "kubectl", "/bin/sh", "/opt/kubectl"]),
+        Kind::Listen => list(vec!["127.0.0.1", "127.0.0.1:8080", "localhost", "10.0.0.0/8", "0.0.0.0:8080"]),
         Kind::Connection => list(vec!["prod", "prod-*", "pr*"]),
     }
 }
@@ -57,6 +58,8 @@ fn need() -> impl Strategy<Value = Need> {
         prop::sample::select(vec!["A", "AB", "B", "C"]).prop_map(|name| Need::Env(name.into())),
         prop::sample::select(vec!["sh", "/bin/sh", "kubectl", "/opt/kubectl"])
             .prop_map(|name| Need::Run(name.into())),
+        prop::sample::select(vec!["127.0.0.1:0", "127.0.0.1:8080", "[::1]:1", "10.1.2.3:80", "0.0.0.0:8080"])
+            .prop_map(|address| Need::Listen(address.parse().expect("an address"))),
         prop::sample::select(vec!["prod", "prod-1", "dev"]).prop_map(|name| Need::Connection(name.into())),
     ]
 }

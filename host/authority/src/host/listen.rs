@@ -1,4 +1,4 @@
-//! Listening, on loopback alone.
+//! Listening: for tidegate itself on loopback alone, for guests where it was granted.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use crate::net::TcpStream;
 
-/// A loopback address that accepts connections.
+/// An address that accepts connections, until it is dropped.
 #[derive(Debug)]
 pub struct Listener {
     inner: TcpListener,
@@ -21,6 +21,14 @@ pub enum ListenError {
     /// Others than this machine could reach it.
     #[error("{0} is not a loopback address; listen on 127.0.0.1 or [::1]")]
     NotLoopback(SocketAddr),
+    /// The system chose an address that a flag denies.
+    #[error("the system chose {address}, which {by} denies; name another port")]
+    Denied {
+        /// The address.
+        address: SocketAddr,
+        /// The flag.
+        by: String,
+    },
     /// The operating system refused, for instance since the port is taken.
     #[error("cannot listen on {address}")]
     Bind {
@@ -48,6 +56,11 @@ impl Listener {
         if !address.ip().to_canonical().is_loopback() {
             return Err(ListenError::NotLoopback(address));
         }
+        Self::open(address).await
+    }
+
+    /// On any address: what is asked of whoever calls.
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self, ListenError> {
         let failed = |source| ListenError::Bind { address, source };
         let inner = TcpListener::bind(address).await.map_err(failed)?;
         let address = inner.local_addr().map_err(failed)?;

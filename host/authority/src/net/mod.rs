@@ -4,6 +4,7 @@ mod dial;
 mod error;
 mod grant;
 mod guest;
+mod listen;
 mod resolve;
 mod stream;
 #[cfg(test)]
@@ -12,5 +13,6 @@ mod tests;
 pub use error::{ConnectError, ConnectFailure};
 pub use grant::NetGrant;
 pub use guest::GuestNet;
+pub use listen::ListenGrant;
 pub(crate) use resolve::{Resolver, system_resolver};
 pub use stream::TcpStream;

@@ -21,6 +21,31 @@ impl TcpStream {
         self.peer
     }
 
+    /// Waits until there is something to read, or the end. May be wrong: then [`try_read`](Self::try_read) says so. Cancel-safe.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.inner.readable().await
+    }
+
+    /// Reads what is there; 0 bytes are the end. Errors: [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing is.
+    pub fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
+        self.inner.try_read(into)
+    }
+
+    /// Waits until something can be written. May be wrong: then [`try_write`](Self::try_write) says so. Cancel-safe.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.inner.writable().await
+    }
+
+    /// Writes what can be taken now. Errors: [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing can.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.inner.try_write(bytes)
+    }
+
+    /// Says that nothing more is written. What the other side writes can still be read.
+    pub fn shut_down_writing(&self) -> io::Result<()> {
+        Ok(rustix::net::shutdown(&self.inner, rustix::net::Shutdown::Write)?)
+    }
+
     pub(crate) fn new(inner: tokio::net::TcpStream, peer: SocketAddr) -> Self {
         Self { inner, peer }
     }

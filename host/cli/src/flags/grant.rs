@@ -7,12 +7,13 @@ use tidegate::grants::{FlagError, Grants, GrantsBuilder, Kind};
 const EVERYTHING: &str = "\u{1}";
 
 /// One row a flag family: the kind, what a value looks like, and what it is for.
-const KINDS: [(Kind, &str, &str); 6] = [
+const KINDS: [(Kind, &str, &str); 7] = [
     (Kind::Net, "HOST[:PORT],…", "Connect to hosts, `*.corp` names, addresses or CIDR blocks"),
     (Kind::Read, "PATH,…", "Read files and what is beneath folders"),
     (Kind::Write, "PATH,…", "Write files and what is beneath folders"),
     (Kind::Env, "NAME,…", "Read environment variables, `NAME_*` for a prefix"),
     (Kind::Run, "PROGRAM,…", "Run programs; each acts with all of your rights"),
+    (Kind::Listen, "ADDRESS[:PORT],…", "Accept connections at addresses of this machine"),
     (
         Kind::Connection,
         "NAME,…",
