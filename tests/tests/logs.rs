@@ -239,3 +239,46 @@ fn patch_label(cluster: &Cluster) {
     let labelled = kubectl(cluster, "-n killed label pod second app=web --overwrite").status().unwrap();
     assert!(labelled.success());
 }
+
+#[test]
+fn over_kubectl_as_well() {
+    let cluster = cluster();
+    let app = log(cluster, "kubectl", 300);
+    cluster.run_pod("over-kubectl", "web", &["app"], &behind([container("app", &app, None)])).unwrap();
+    let run = |arguments: &str| {
+        let run = Run::guest("tail-logs")
+            .flag("--transports=KubectlRaw")
+            .flag_path("--kubectl", Path::new(cluster.kubectl().get_program()))
+            .flag_path("--allow-run", Path::new(cluster.kubectl().get_program()))
+            .variable("KUBECONFIG", cluster.kubeconfig(AuthKind::Token));
+        arguments.split_whitespace().fold(run, Run::argument)
+    };
+    let theirs = kubectl(cluster, "logs -n over-kubectl web").output().unwrap();
+    let ours = run("-n over-kubectl web").run().expect_code(0);
+    assert_eq!(ours.stdout, String::from_utf8(theirs.stdout).unwrap());
+    let mut live = run("-n over-kubectl -l app=web --tail 5 -f").live();
+    assert_eq!(read_to(&mut live, "[pod/web/app] kubectl 299").len(), 5);
+    app.line("one more").unwrap();
+    assert_eq!(read_to(&mut live, "[pod/web/app] one more"), ["[pod/web/app] one more"]);
+}
+
+#[test]
+fn more_containers_than_may_be_followed_wait_their_turn() {
+    let cluster = cluster();
+    let (first, second) = (log(cluster, "turn-1", 2), log(cluster, "turn-2", 2));
+    let logs = behind([container("a", &first, None), container("b", &second, None)]);
+    cluster.run_pod("turns", "web", &["a", "b"], &logs).unwrap();
+    let mut live = tail_of(cluster, "-n turns web --all-containers -f --at-once 1").live();
+    read_to(&mut live, "[pod/web/a] turn-1 1");
+    let mut ended = container("a", &first, None);
+    ended.state = ContainerState::Ended;
+    cluster.put_behind("turns", "web", &behind([ended, container("b", &second, None)])).unwrap();
+    // Once it has ended for good, the next one has its turn.
+    cluster.call("DELETE", "/api/v1/namespaces/turns/pods/web?gracePeriodSeconds=0", None).unwrap();
+    let (status, _, stderr) = live.ended_within(Duration::from_secs(20));
+    assert!(
+        status.success()
+            && stderr.contains("web/b: waits: 1 containers are followed at a time, which is the cap"),
+        "{stderr}"
+    );
+}

@@ -6,12 +6,14 @@
 //! ```text
 //! pod.rs    what a pod says of its containers, and what follows from that (pure)
 //! seen.rs   which lines were handed over (pure)
-//! follow.rs one container       find.rs  which pods there are       stream.rs  all of them together
+//! follow.rs one container, look.rs what becomes of it       find.rs  which pods there are       stream.rs  all of them together
+//! retry.rs  what is tried again, and when
 //! ```
 
 mod find;
 mod follow;
 mod pod;
+mod retry;
 mod seen;
 mod stream;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidegate::{LogEvent, LogPart, LogRequest};
 
 const USAGE: &str = "usage: tail-logs POD|-l SELECTOR [-n NAMESPACE|-A] [-c CONTAINER|--all-containers] [-f] [--previous] \
-                     [--since SECONDS] [--tail N] [--timestamps] [--seconds N] [--lines N]";
+                     [--since SECONDS] [--tail N] [--timestamps] [--at-once N] [--seconds N] [--lines N]";
 
 /// What is asked for.
 struct Arguments {
@@ -102,6 +102,10 @@ fn arguments(default_namespace: &str) -> Result<Arguments, String> {
             "--tail" => {
                 let lines = number(value()?)?;
                 set.push(Box::new(move |request| request.tail(lines)));
+            }
+            "--at-once" => {
+                let containers = u32::try_from(number(value()?)?).unwrap_or(u32::MAX);
+                set.push(Box::new(move |request| request.at_once(containers)));
             }
             "--timestamps" => set.push(Box::new(LogRequest::timestamps)),
             "--seconds" => seconds = Some(number(value()?)?),

@@ -11,8 +11,9 @@ use tidegate_transport::{Code, Error, Transport};
 use tokio::time::sleep;
 
 use super::add;
-use super::follow::{Pause, decode, has_code, may_pass};
+use super::follow::decode;
 use super::pod::{Metadata, Pod};
+use super::retry::{Pause, has_code, may_pass};
 use crate::discovery::segment;
 use crate::objects::{EventType, MAX_BODY, Watch};
 

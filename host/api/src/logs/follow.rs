@@ -1,7 +1,8 @@
 //! The log of one container.
 
+mod look;
+
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use tidegate_kube::request::{Method, Request};
 use tidegate_transport::{Body, Code, Error, Transport};
 use tokio::time::sleep;
 
-use super::pod::{Next, Phase, Pod, Sight};
+use super::pod::{Phase, Pod, Sight};
+use super::retry::{Pause, has_code, may_pass};
 use super::seen::Seen;
 use super::{LINES, LogOptions, PartEvent, Place, add};
 use crate::objects::MAX_BODY;
@@ -291,134 +293,6 @@ impl Follower {
         }
     }
 
-    /// Looks what became of the container whose log has ended.
-    async fn look(&mut self, why: Option<Error>) -> Result<(), Error> {
-        let Some(known) = self.known.clone() else {
-            self.step = Step::Begin;
-            return Ok(());
-        };
-        let now = match self.sight().await {
-            Ok(now) => now,
-            Err(error) => return self.again_unless_lasting(error, Step::Ended(why)),
-        };
-        match Next::after(&known, now.as_ref()) {
-            Next::Gone => return self.gone(),
-            Next::Replaced => return self.replaced(),
-            Next::Resume => {
-                // A silence is no loss, nor is it in a hurry.
-                if let Some(error) = why.filter(|error| error.code() != Code::Timeout) {
-                    self.out.push_back(PartEvent::Interrupted(error.to_string()));
-                }
-                self.step = Step::Begin.after(self.pause.next());
-            }
-            Next::RestThenWait => self.step = Step::Rest(Run::Current, After::Wait),
-            Next::RestThenEnd => self.step = Step::Rest(Run::Current, After::End),
-            Next::Restarted { missed } => self.restarted(now, missed),
-        }
-        Ok(())
-    }
-
-    /// Looks whether a container that had stopped was started again.
-    async fn wait(&mut self) -> Result<(), Error> {
-        self.step = Step::Wait.after(LOOK);
-        let now = match self.sight().await {
-            Ok(now) => now,
-            Err(error) => return self.again_unless_lasting(error, Step::Wait),
-        };
-        let Some(known) = self.known.clone() else { return Ok(()) };
-        match Next::after(&known, now.as_ref()) {
-            Next::Gone => return self.gone(),
-            Next::Replaced => return self.replaced(),
-            Next::Resume => self.step = Step::Begin,
-            Next::RestThenWait => {}
-            Next::RestThenEnd => self.step = Step::Rest(Run::Current, After::End),
-            Next::Restarted { missed } => self.restarted(now, missed),
-        }
-        Ok(())
-    }
-
-    fn restarted(&mut self, now: Option<Sight>, missed: u32) {
-        if missed > 0 {
-            let text = format!(
-                "the container was started {} times since: of {missed} runs, nothing is left",
-                missed + 1
-            );
-            self.out.push_back(PartEvent::Gap(text));
-        }
-        self.coming = now;
-        self.step = Step::Rest(Run::Previous, After::NewRun);
-    }
-
-    /// Reads what is left of a run that is over.
-    async fn rest(&mut self, run: Run, after: After) -> Result<(), Error> {
-        let mut request = self.again();
-        if run == Run::Previous {
-            add(&mut request, "previous", "true".to_owned());
-        }
-        match self.open(request, Then::Rest(run, after)).await {
-            Err(error) if has_code(&error, 400) || has_code(&error, 404) => {
-                if run == Run::Previous {
-                    let text = format!("what the run before the restart wrote last cannot be had: {error}");
-                    self.out.push_back(PartEvent::Gap(text));
-                }
-                self.rested(after);
-                Ok(())
-            }
-            Err(error) => self.again_unless_lasting(error, Step::Rest(run, after)),
-            Ok(()) if run == Run::Previous => self.is_still_coming().await,
-            Ok(()) => Ok(()),
-        }
-    }
-
-    /// Whether what was opened as the previous run is still that of the run at hand; if not, what became of the container is looked at anew.
-    async fn is_still_coming(&mut self) -> Result<(), Error> {
-        match self.sight().await {
-            Ok(now)
-                if now
-                    .as_ref()
-                    .zip(self.coming.as_ref())
-                    .is_some_and(|(now, coming)| is_same_run(now, coming)) =>
-            {
-                Ok(())
-            }
-            Ok(_) => {
-                self.step = Step::Ended(None);
-                Ok(())
-            }
-            Err(error) => self.again_unless_lasting(error, Step::Ended(None)),
-        }
-    }
-
-    fn rested(&mut self, after: After) {
-        match after {
-            After::NewRun => {
-                self.known = self.coming.take();
-                self.out.push_back(PartEvent::Restarted);
-                self.step = Step::Begin;
-            }
-            After::Wait => self.step = Step::Wait,
-            After::End => self.out.push_back(PartEvent::Ended),
-        }
-    }
-
-    fn gone(&mut self) -> Result<(), Error> {
-        self.step = Step::Over;
-        self.out.push_back(PartEvent::Ended);
-        Ok(())
-    }
-
-    fn replaced(&mut self) -> Result<(), Error> {
-        if self.named == Named::Selector {
-            return self.gone();
-        }
-        // From its beginning, and perhaps on a node with another clock.
-        let options = LogOptions { since: None, tail: None, ..(*self.options).clone() };
-        (self.options, self.seen, self.known) = (Arc::new(options), Seen::default(), None);
-        self.out.push_back(PartEvent::Restarted);
-        self.step = Step::Begin;
-        Ok(())
-    }
-
     /// How the container stands; none where there is no such pod.
     async fn sight(&mut self) -> Result<Option<Sight>, Error> {
         let request = Request::new(Method::Get, self.place.pod_path());
@@ -455,21 +329,6 @@ pub(super) fn decode<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, E
     })
 }
 
-pub(super) fn has_code(error: &Error, code: u16) -> bool {
-    error.status().is_some_and(|status| status.code == code)
-}
-
-/// Whether the same may work later.
-pub(super) fn may_pass(error: &Error) -> bool {
-    match error.code() {
-        Code::Unreachable | Code::Timeout | Code::Protocol | Code::Tls | Code::Unauthorized => true,
-        Code::Status => {
-            error.status().is_some_and(|status| status.code >= 500 || matches!(status.code, 408 | 429))
-        }
-        _ => false,
-    }
-}
-
 fn is_same_run(one: &Sight, other: &Sight) -> bool {
     one.uid == other.uid && one.restarts == other.restarts
 }
@@ -481,41 +340,9 @@ fn split_time(line: &[u8]) -> Option<(std::time::SystemTime, usize)> {
     Some((time, (end + 1).min(line.len())))
 }
 
-/// Longer and longer ones: at once, then 0.8 s to 30 s, each shortened by up to half so that many do not come back together.
-#[derive(Debug, Default)]
-pub(super) struct Pause {
-    tries: u32,
-}
-
-impl Pause {
-    pub(super) fn next(&mut self) -> Duration {
-        let tries = self.tries;
-        self.tries = tries.saturating_add(1);
-        if tries == 0 {
-            return Duration::ZERO;
-        }
-        let longest = Duration::from_millis(800 << (tries - 1).min(10)).min(Duration::from_secs(30));
-        // The standard library's own randomness, which seeds its tables.
-        let random = u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or(0);
-        longest.mul_f64(1.0 - 0.5 * f64::from(random) / f64::from(u32::MAX))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_grow_to_half_a_minute() {
-        let mut pause = Pause::default();
-        assert_eq!(pause.next(), Duration::ZERO);
-        for longest in [0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0] {
-            let next = pause.next().as_secs_f64();
-            assert!((longest / 2.0..=longest).contains(&next), "{next} of {longest}");
-        }
-        pause.tries = u32::MAX;
-        assert!(pause.next() <= Duration::from_secs(30));
-    }
 
     #[test]
     fn the_time_before_a_line() {
