@@ -33,6 +33,7 @@ mod batch;
 mod client;
 #[cfg(feature = "kube")]
 pub mod conditions;
+mod connection;
 pub mod connections;
 pub mod discovery;
 mod error;
@@ -51,6 +52,7 @@ mod wit;
 #[cfg(feature = "kube")]
 pub use api::{Api, Log, Watch};
 pub use client::{Client, auto_detect_client};
+pub use connection::{Forward, Listener, Socket, listen};
 pub use error::{Error, Failure, Result, Status};
 #[cfg(feature = "kube")]
 pub use k8s_openapi;

@@ -15,7 +15,8 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTabl
 use crate::error::refusal;
 use crate::request::Held;
 use crate::wit::tidegate::host::{
-    client, connections, detect, discovery, lists, logs, permissions, poll, reflectors, types, watches,
+    client, connections, detect, discovery, forward, listen, lists, logs, permissions, poll, reflectors,
+    types, watches,
 };
 
 /// How many handles one guest may hold at a time, WASI's among them. One more is a trap that names this cap.
@@ -151,6 +152,8 @@ pub fn add_to_linker<T: TidegateView + 'static>(linker: &mut Linker<T>) -> Resul
     watches::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     logs::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     reflectors::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    forward::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    listen::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     permissions::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     discovery::add_to_linker::<T, Tidegate>(linker, T::tidegate)
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! wit.rs          bindgen's traits            convert.rs   transport's words ↔ WIT's words
-//! client.rs connections.rs detect.rs discovery.rs lists.rs logs.rs permissions.rs poll.rs watches.rs  one interface each
+//! client.rs connections.rs detect.rs discovery.rs forward.rs listen.rs lists.rs logs.rs permissions.rs poll.rs watches.rs  one interface each
 //! types: error.rs request.rs outgoing.rs pending.rs response.rs streams.rs (all four) decode.rs (what they make of bytes)
 //! ```
 
@@ -17,6 +17,8 @@ mod decode;
 mod detect;
 mod discovery;
 mod error;
+mod forward;
+mod listen;
 mod lists;
 mod logs;
 mod outgoing;
@@ -39,6 +41,8 @@ mod wit;
 pub use client::Client;
 pub use context::{Context, MAX_HANDLES, Surroundings, TidegateView, View, add_to_linker};
 pub use discovery::{ApiGroup, ApiResource};
+pub use forward::Connection;
+pub use listen::{Listener, Socket};
 pub use lists::{ItemStream, ListOptions};
 pub use logs::{LogOptions, LogStream};
 pub use outgoing::OutgoingBody;

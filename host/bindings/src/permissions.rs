@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use tidegate_grants::{Endpoint, Kind, Need, Verdict, connection_name};
+use tidegate_grants::{Endpoint, Kind, Need, Verdict, connection_name, listen_address};
 use wasmtime::Result;
 
 use crate::View;
@@ -27,6 +27,7 @@ fn need(kind: Kind, value: String) -> Option<Need> {
         Kind::Write => is_plain(Path::new(&value)).then(|| Need::Write(value.into())),
         Kind::Env => Some(Need::Env(value)),
         Kind::Run => Some(Need::Run(value)),
+        Kind::Listen => listen_address(&value).ok().map(Need::Listen),
         Kind::Connection => connection_name(&value).is_ok().then_some(Need::Connection(value)),
     }
 }
@@ -54,6 +55,8 @@ mod tests {
             (Kind::Write, "", false),
             (Kind::Env, "HOME", true),
             (Kind::Run, "kubectl", true),
+            (Kind::Listen, "127.0.0.1:8080", true),
+            (Kind::Listen, "example.com:8080", false),
             (Kind::Connection, "prod", true),
             (Kind::Connection, "prod-*", false),
         ];

@@ -5,6 +5,7 @@
 //!
 //! Source: `k8s.io/apimachinery/pkg/util/remotecommand`, `k8s.io/apimachinery/pkg/util/httpstream/wsstream`, KEP-4006.
 
+pub mod forward;
 pub mod frames;
 pub mod process;
 

@@ -6,9 +6,11 @@ use wasmtime::component::types::ComponentItem;
 
 use crate::producers::Producers;
 
-/// What tidegate offers, with the versions that fit: `0.1` of our own package, any `0.2` of WASI.
-pub(crate) const OFFERED: [(&str, &str, &[&str]); 8] = [
-    ("tidegate:host", "0.1.", &["poll", "types", "client", "detect", "connections", "permissions"]),
+/// The interfaces of our own package, of which `0.1` fits: those that its world imports, a line each.
+const WORLD: &str = include_str!("../../../wit/world.wit");
+
+/// What tidegate offers of WASI, of which any `0.2` fits.
+pub(crate) const OFFERED: [(&str, &str, &[&str]); 7] = [
     (
         "wasi:cli",
         "0.2.",
@@ -85,6 +87,7 @@ impl Interfaces {
         let hints = [
             ("tidegate:host/detect@", &["--allow-net", "--allow-read", "--allow-env", "--allow-run"][..]),
             ("tidegate:host/connections@", &["--allow-connection"]),
+            ("tidegate:host/listen@", &["--allow-listen"]),
             ("wasi:filesystem/", &["--wasi-read", "--wasi-write"]),
             ("wasi:cli/environment@", &["--wasi-env"]),
             ("wasi:sockets/", &["--wasi-net"]),
@@ -112,9 +115,15 @@ pub(crate) fn interfaces(component: &Component, engine: &Engine) -> Interfaces {
 fn is_offered(import: &str) -> bool {
     let Some((package, rest)) = import.split_once('/') else { return false };
     let Some((interface, version)) = rest.split_once('@') else { return false };
-    OFFERED.iter().any(|(offered, versions, interfaces)| {
+    let ours =
+        package == "tidegate:host" && version.starts_with("0.1.") && ours().any(|own| own == interface);
+    ours || OFFERED.iter().any(|(offered, versions, interfaces)| {
         *offered == package && version.starts_with(versions) && interfaces.contains(&interface)
     })
+}
+
+fn ours() -> impl Iterator<Item = &'static str> {
+    WORLD.lines().filter_map(|line| line.strip_prefix("  import ")?.strip_suffix(';'))
 }
 
 #[cfg(test)]
@@ -131,6 +140,9 @@ mod tests {
         let cases = [
             ("tidegate:host/detect@0.1.0", true),
             ("tidegate:host/detect@0.1.7", true),
+            ("tidegate:host/poll@0.1.0", true),
+            ("tidegate:host/discovery@0.1.0", true),
+            ("tidegate:host/listen@0.1.0", true),
             ("tidegate:host/detect@0.2.0", false),
             ("tidegate:host/registry@0.1.0", false),
             ("wasi:cli/environment@0.2.0", true),

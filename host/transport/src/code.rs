@@ -40,6 +40,8 @@ pub enum Code {
     UnsupportedResource,
     /// A hook of whoever embeds tidegate ended the request; the message names it.
     Halted,
+    /// What was asked for belongs to another, or is not there: an address to listen on.
+    Unavailable,
 }
 
 impl Code {
@@ -64,6 +66,7 @@ impl Code {
             Code::Closed => "closed",
             Code::UnsupportedResource => "unsupported-resource",
             Code::Halted => "halted",
+            Code::Unavailable => "unavailable",
         }
     }
 }

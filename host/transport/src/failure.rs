@@ -71,9 +71,11 @@ impl Reason {
             Code::Unauthorized => Reason::Unauthorized,
             Code::Forbidden => Reason::Forbidden,
             Code::Timeout => Reason::Timeout,
-            Code::Unsupported | Code::InvalidRequest | Code::UnsupportedResource | Code::Halted => {
-                Reason::Unsupported
-            }
+            Code::Unsupported
+            | Code::InvalidRequest
+            | Code::UnsupportedResource
+            | Code::Halted
+            | Code::Unavailable => Reason::Unsupported,
             Code::NotKubernetes | Code::Status | Code::TooLarge | Code::Protocol | Code::Redirect => {
                 Reason::NotKubernetes
             }

@@ -97,7 +97,7 @@ impl Tunnel {
 
     /// Ends the tunnel by agreement: sends what waits to be sent, says that this is all, and waits until the server says so too, or for
     /// `patience`. What the server still sends is thrown away.
-    pub async fn finish(self, patience: Duration) {
+    pub async fn finish(&self, patience: Duration) {
         self.shared.finish();
         _ = tokio::time::timeout(patience, self.shared.ended()).await;
     }

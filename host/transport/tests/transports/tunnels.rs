@@ -470,7 +470,7 @@ async fn an_end_by_agreement_loses_nothing() {
     let mut bytes = Bytes::from(vec![5; 200_000]);
     tunnel.try_send(0, &mut bytes).expect("send");
     assert!(bytes.is_empty());
-    let finished = tokio::spawn(tunnel.finish(Duration::from_secs(10)));
+    let finished = tokio::spawn(async move { tunnel.finish(Duration::from_secs(10)).await });
     let mut read = 0;
     loop {
         // What is on its way to somebody who wants no more harms nobody.
