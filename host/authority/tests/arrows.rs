@@ -1,6 +1,7 @@
 //! Which room may know which: DESIGN.md's arrows, over `cargo metadata`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -154,4 +155,27 @@ fn the_pure_crates_depend_on_nothing_that_acts() {
         let acting: Vec<&str> = IMPURE.into_iter().filter(|one| crates[name].built.contains(*one)).collect();
         assert!(acting.is_empty(), "{name} depends on {acting:?}");
     }
+}
+
+/// Rooms that act have files that only think: time, chance and answers are their arguments.
+#[test]
+fn what_decides_reads_no_clock_and_waits_for_nothing() {
+    const DECIDES: [&str; 3] = ["plan.rs", "machine.rs", "backoff.rs"];
+    const ACTS: [&str; 6] = ["async ", ".await", "tokio::", "Instant::now", "SystemTime::now", "RandomState"];
+    let mut found = Vec::new();
+    let mut left = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("..")];
+    while let Some(folder) = left.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() && name != "target" {
+                left.push(path);
+            } else if DECIDES.contains(&name.as_str()) {
+                let text = fs::read_to_string(&path).unwrap();
+                let acts = ACTS.iter().find(|word| text.contains(**word));
+                assert_eq!(acts, None, "{}", path.display());
+                found.push(name);
+            }
+        }
+    }
+    assert!(DECIDES.iter().all(|name| found.iter().any(|one| one == name)), "{found:?}");
 }
