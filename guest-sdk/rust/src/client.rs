@@ -84,7 +84,7 @@ impl Client {
     }
 
     /// Whether this transport can do something: `accept` (media types besides JSON), `content-type`, `head`, `options`, `stream-body`,
-    /// `status-details`, `warnings`. False for a word that the host does not know.
+    /// `status-details`, `warnings`, `exec`, `terminal`, `attach`, `port-forward`. False for a word that the host does not know.
     pub fn supports(&self, feature: &str) -> bool {
         self.0.handle.supports(feature)
     }

@@ -42,6 +42,7 @@ mod lists;
 mod logs;
 pub mod permissions;
 mod poll;
+pub mod process;
 mod reflector;
 mod request;
 mod response;
@@ -50,7 +51,7 @@ pub mod watcher;
 mod wit;
 
 #[cfg(feature = "kube")]
-pub use api::{Api, Log, Watch};
+pub use api::{Api, Execute, Log, Watch};
 pub use client::{Client, auto_detect_client};
 pub use connection::{Forward, Listener, Socket, listen};
 pub use error::{Error, Failure, Result, Status};
@@ -62,6 +63,7 @@ pub use list::{Items, List, ListMeta, Page, Pages};
 pub use lists::{ListRequest, ListSource};
 pub use logs::{LogEvent, LogPart, LogRequest, LogStream};
 pub use poll::{Pollable, after, poll, sleep};
+pub use process::{AttachParams, AttachedProcess};
 pub use reflector::{Reflector, ReflectorParams, Store, Update, UpdateStream};
 pub use request::{Method, OutgoingBody, Request};
 pub use response::{Pending, Response};

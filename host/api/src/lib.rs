@@ -4,7 +4,8 @@
 //! - [`forward`]: connections to ports of pods;
 //! - [`logs`]: the logs of one or many pods, followed over whatever breaks;
 //! - [`middleware`]: hooks of an embedder's own around every request and response of a connection;
-//! - [`objects`]: the operations on objects of one kind, from `list` to `wait`.
+//! - [`objects`]: the operations on objects of one kind, from `list` to `wait`;
+//! - [`process`]: exec and attach.
 //!
 //! Nothing here opens anything, knows guests or keeps global state: time comes from tokio, everything else through the transport.
 
@@ -13,3 +14,4 @@ pub mod forward;
 pub mod logs;
 pub mod middleware;
 pub mod objects;
+pub mod process;

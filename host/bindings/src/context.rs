@@ -16,7 +16,7 @@ use crate::error::refusal;
 use crate::request::Held;
 use crate::wit::tidegate::host::{
     client, connections, detect, discovery, forward, listen, lists, logs, permissions, poll, reflectors,
-    types, watches,
+    tunnels, types, watches,
 };
 
 /// How many handles one guest may hold at a time, WASI's among them. One more is a trap that names this cap.
@@ -155,7 +155,8 @@ pub fn add_to_linker<T: TidegateView + 'static>(linker: &mut Linker<T>) -> Resul
     forward::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     listen::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
     permissions::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    discovery::add_to_linker::<T, Tidegate>(linker, T::tidegate)
+    discovery::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+    tunnels::add_to_linker::<T, Tidegate>(linker, T::tidegate)
 }
 
 struct Tidegate;

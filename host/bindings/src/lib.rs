@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! wit.rs          bindgen's traits            convert.rs   transport's words ↔ WIT's words
-//! client.rs connections.rs detect.rs discovery.rs forward.rs listen.rs lists.rs logs.rs permissions.rs poll.rs watches.rs  one interface each
+//! client.rs connections.rs detect.rs discovery.rs forward.rs listen.rs lists.rs logs.rs permissions.rs poll.rs tunnels.rs watches.rs  one interface each
 //! types: error.rs request.rs outgoing.rs pending.rs response.rs streams.rs (all four) decode.rs (what they make of bytes)
 //! ```
 
@@ -29,6 +29,7 @@ mod reflectors;
 mod request;
 mod response;
 mod streams;
+mod tunnels;
 mod watches;
 #[allow(
     missing_docs,
@@ -52,4 +53,5 @@ pub use reflectors::{Reflector, ReflectorOptions, Snapshot};
 pub use request::Request;
 pub use response::Response;
 pub use streams::{ByteStream, EventStream, JsonStream, LineStream};
+pub use tunnels::{Process, ProcessOptions};
 pub use watches::Watcher;

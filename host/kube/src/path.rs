@@ -141,6 +141,15 @@ impl ApiPath {
         })
     }
 
+    /// Every pair of the query, decoded as the API server does (`+` is a space), in order. A name without `=` has the value "".
+    pub fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
+        let pairs = self.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (form_decode(name), form_decode(value))
+        })
+    }
+
     /// Adds query pairs, percent-encoded (everything but RFC 3986's unreserved characters), after `?`, or after `&`
     /// where there is a query already.
     pub fn with_query<K: AsRef<str>, V: AsRef<str>>(mut self, pairs: &[(K, V)]) -> Result<Self, Invalid> {

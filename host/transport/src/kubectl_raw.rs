@@ -3,9 +3,11 @@
 mod apply;
 mod command;
 mod connect;
+mod exec;
 mod output;
 mod patch;
 mod plan;
+mod said;
 mod transport;
 
 pub(crate) use connect::connect;

@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 
 use kube_core::{DynamicResourceScope, NamespaceResourceScope, Resource};
 
-pub use subresource::Log;
+pub use subresource::{Execute, Log};
 pub(crate) use wait::value;
 pub use watch::Watch;
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Api, convert, encode};
-use crate::{LineStream, Result};
+use crate::{AttachParams, AttachedProcess, LineStream, Result};
 
 impl<K: DeserializeOwned> Api<K> {
     /// The object, read through its status subresource.
@@ -81,6 +81,28 @@ impl<K: DeserializeOwned> Api<K> {
         data: &I,
     ) -> Result<K> {
         self.call(self.request.replace_subresource(subresource, name, pp, encode(data)?))
+    }
+}
+
+/// Kinds that have processes: kube-rs' `Execute` and `Attach`.
+pub trait Execute {}
+
+impl Execute for Pod {}
+
+impl<K: Execute> Api<K> {
+    /// Starts a command in a pod. Errors: as [`crate::Client::exec`].
+    pub fn exec<T: Into<String>>(
+        &self,
+        name: &str,
+        command: impl IntoIterator<Item = T>,
+        ap: &AttachParams,
+    ) -> Result<AttachedProcess> {
+        self.client.exec(self.namespace(), name, command, ap)
+    }
+
+    /// Attaches to the program that a container runs.
+    pub fn attach(&self, name: &str, ap: &AttachParams) -> Result<AttachedProcess> {
+        self.client.attach(self.namespace(), name, ap)
     }
 }
 

@@ -54,10 +54,15 @@ pub(super) fn invocation(
             return Err(unsupported(&format!("kubectl cannot send {} requests", checked.method())));
         }
     };
+    Ok(Invocation { arguments: with_globals(verb, options), input })
+}
+
+/// What every kubectl is started with, before a verb.
+pub(super) fn with_globals(verb: Vec<String>, options: &KubectlOptions) -> Vec<String> {
     let mut arguments = vec![format!("--cache-dir={}", cache(options))];
     arguments.extend(options.context.as_ref().map(|context| format!("--context={context}")));
     arguments.extend(verb);
-    Ok(Invocation { arguments, input })
+    arguments
 }
 
 /// The command line for people, quoted for a shell.

@@ -159,7 +159,7 @@ impl Output {
 
     /// Before the first byte kubectl's words are the answer; after it the body is cut short.
     fn failure(&self, exit: Exit) -> Error {
-        let failure = self.words(exit);
+        let failure = complaint(self.said(), exit);
         match self.read {
             0 => failure,
             read => Error::new(Code::Protocol, format!("kubectl failed after {read} bytes of the body"))
@@ -167,36 +167,33 @@ impl Output {
         }
     }
 
-    fn words(&self, exit: Exit) -> Error {
-        match self.said().error {
-            Some(KubectlError::Status(status)) => {
-                // Where something else than the API server refuses, nobody is named.
-                let named = status.message.contains("User \"");
-                let error = Error::from_status(status);
-                if named { error.spoken() } else { error }
-            }
-            Some(KubectlError::Unreachable(text)) => {
-                Error::new(Code::Unreachable, format!("kubectl: {text}"))
-            }
-            Some(KubectlError::Tls(text)) => Error::new(Code::Tls, format!("kubectl: {text}")),
-            Some(KubectlError::Timeout(text)) => Error::new(Code::Timeout, format!("kubectl: {text}")),
-            Some(KubectlError::Credentials(text)) => {
-                Error::new(Code::Unauthorized, format!("kubectl: {text}"))
-            }
-            Some(KubectlError::NotConfigured(text)) => {
-                Error::new(Code::NotConfigured, format!("kubectl: {text}"))
-            }
-            Some(KubectlError::Other(text)) if text.contains("unknown flag") => {
-                Error::new(Code::Unsupported, format!("this kubectl is too old: {text}"))
-            }
-            Some(KubectlError::Other(text)) => Error::new(Code::Unreachable, format!("kubectl: {text}")),
-            None => Error::new(Code::Unreachable, format!("kubectl ended with {exit} and without a word")),
-        }
-    }
-
     fn broken(&self, error: io::Error) -> Error {
         let text = format!("kubectl's output broke off after {} bytes", self.read);
         Error::new(Code::Protocol, text).because(error)
+    }
+}
+
+/// Why kubectl failed, by what it said.
+pub(super) fn complaint(said: KubectlOutput, exit: Exit) -> Error {
+    match said.error {
+        Some(KubectlError::Status(status)) => {
+            // Where something else than the API server refuses, nobody is named.
+            let named = status.message.contains("User \"");
+            let error = Error::from_status(status);
+            if named { error.spoken() } else { error }
+        }
+        Some(KubectlError::Unreachable(text)) => Error::new(Code::Unreachable, format!("kubectl: {text}")),
+        Some(KubectlError::Tls(text)) => Error::new(Code::Tls, format!("kubectl: {text}")),
+        Some(KubectlError::Timeout(text)) => Error::new(Code::Timeout, format!("kubectl: {text}")),
+        Some(KubectlError::Credentials(text)) => Error::new(Code::Unauthorized, format!("kubectl: {text}")),
+        Some(KubectlError::NotConfigured(text)) => {
+            Error::new(Code::NotConfigured, format!("kubectl: {text}"))
+        }
+        Some(KubectlError::Other(text)) if text.contains("unknown flag") => {
+            Error::new(Code::Unsupported, format!("this kubectl is too old: {text}"))
+        }
+        Some(KubectlError::Other(text)) => Error::new(Code::Unreachable, format!("kubectl: {text}")),
+        None => Error::new(Code::Unreachable, format!("kubectl ended with {exit} and without a word")),
     }
 }
 

@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use tidegate_authority::{RunGrant, Stdio};
+use tidegate_authority::{Child, RunGrant, Stdio};
+use tidegate_kube::channels::process as channel;
 use tidegate_kube::request::{Checked, Method, Request, StreamedBody};
 use tokio::time::{Instant, timeout_at};
 
 use super::apply;
-use super::command::{Input, invocation, line};
+use super::command::{Input, invocation, line, with_globals};
+use super::exec::{self, Exec};
 use super::output::Output;
 use crate::options::KubectlOptions;
 use crate::request_body::RequestBody;
 use crate::{
     Body, BodyReader, Code, CredentialReport, Error, Event, Kind, Observer, Response, Support, Transport,
+    Tunnel,
 };
 
 /// How long a watch or a followed log may give nothing before it counts as begun: kubectl does not tell that the server accepted it.
@@ -68,6 +71,33 @@ impl Transport for KubectlRaw {
                 verdict.failed(error);
             }
             result
+        })
+    }
+
+    /// Of `pods/exec` alone. kubectl does not tell when the process has begun, so that a refusal is told by the tunnel's end.
+    fn tunnel(
+        self: Arc<Self>,
+        request: Request,
+        protocols: &'static [&'static str],
+    ) -> BoxFuture<'static, Result<Tunnel, Error>> {
+        Box::pin(async move {
+            let checked = check(&request, &None)?;
+            let exec = Exec::of(checked.path(), checked.deadline())?;
+            let Some(protocol) = protocols.iter().find(|protocol| **protocol == channel::V5) else {
+                let text = format!("a process through kubectl speaks {}", channel::V5);
+                return Err(Error::new(Code::Unsupported, text));
+            };
+            let started = Instant::now();
+            let arguments = with_globals(exec.arguments, &self.options);
+            let input = if exec.streams.stdin { Input::Body } else { Input::Nothing };
+            let child = self.spawn(&arguments, input)?;
+            self.observer.event(&Event::Request {
+                method: checked.method(),
+                path: checked.path().as_str(),
+                code: None,
+                elapsed: started.elapsed(),
+            });
+            Ok(Tunnel::start(protocol, |shared| exec::drive(child, exec.streams, shared)))
         })
     }
 }
@@ -126,6 +156,10 @@ impl KubectlRaw {
     }
 
     fn start(&self, arguments: &[String], input: Input, body: RequestBody) -> Result<Output, Error> {
+        Ok(Output::new(self.spawn(arguments, input)?, body))
+    }
+
+    fn spawn(&self, arguments: &[String], input: Input) -> Result<Child, Error> {
         let broken = |error| Error::new(Code::NotConfigured, "start kubectl").because(error);
         let command = self.run.command().map_err(broken)?;
         self.observer.event(&Event::Command { line: &line(&command.program().to_string_lossy(), arguments) });
@@ -134,14 +168,13 @@ impl KubectlRaw {
             Input::Nothing => Stdio::Null,
             Input::Body => Stdio::Piped,
         };
-        let child = command
+        command
             .args(arguments)
             .inherit_only(self.options.child_env.as_deref())
             .env("KUBERC", "off")
             .stdin(stdin)
             .spawn()
-            .map_err(broken)?;
-        Ok(Output::new(child, body))
+            .map_err(broken)
     }
 }
 
