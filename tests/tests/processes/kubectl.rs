@@ -6,7 +6,7 @@ use crate::{NAMESPACE, POD, ended, exec, kubectls, ours};
 fn without_code(stderr: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(stderr).into_owned();
     match text.rfind("command terminated with exit code ") {
-        Some(at) => text[..at].as_bytes().to_vec(),
+        Some(at) => text.as_bytes()[..at].to_vec(),
         None => stderr.to_vec(),
     }
 }
