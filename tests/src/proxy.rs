@@ -13,9 +13,18 @@ impl KubectlProxy {
     ///
     /// # Panics
     /// Where it ends before it listens.
-    #[expect(clippy::expect_used, reason = "a test without its peer fails")]
     pub fn start(kubectl: &Command) -> KubectlProxy {
-        let mut child = leaves_with_us(kubectl, &["proxy", "--port=0"]).spawn().expect("start kubectl proxy");
+        KubectlProxy::start_with(kubectl, &[])
+    }
+
+    /// The same with flags of the test's choice.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[expect(clippy::expect_used, reason = "a test without its peer fails")]
+    pub fn start_with(kubectl: &Command, flags: &[&str]) -> KubectlProxy {
+        let arguments = [&["proxy", "--port=0"], flags].concat();
+        let mut child = leaves_with_us(kubectl, &arguments).spawn().expect("start kubectl proxy");
         let mut lines = BufReader::new(child.stdout.take().expect("its standard output")).lines();
         // `Starting to serve on 127.0.0.1:40001`
         let line =

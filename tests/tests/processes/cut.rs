@@ -10,7 +10,7 @@ use tidegate_tests::{Dice, Fault, FaultProxy, Toward, guest, program};
 
 use crate::{NAMESPACE, POD, cluster, kubeconfig};
 
-/// How many bytes a whole run carries each way, at least: what it sends by a command of its own making.
+/// How many bytes a whole run carries each way, at least.
 const VOLUME: u64 = 400_000;
 
 /// Which bytes are hit; the same ones each time.
@@ -30,10 +30,11 @@ async fn a_tunnel_that_is_harmed_ends_with_an_error_and_leaves_nothing() {
     for round in 0..24 {
         // Behind what a handshake and the upgrade take, so that the tunnel itself is hit; and a few before.
         let at = if round % 6 == 0 { dice.below(6_000) } else { 8_000 + dice.below(VOLUME - 20_000) };
+        let toward = if dice.below(2) == 0 { Toward::Client } else { Toward::Server };
         let fault = match round % 3 {
-            0 => Fault::Cut(Toward::Client, at),
-            1 => Fault::Reset(Toward::Client, at),
-            _ => Fault::Corrupt(Toward::Client, at),
+            0 => Fault::Cut(toward, at),
+            1 => Fault::Reset(toward, at),
+            _ => Fault::Corrupt(toward, at),
         };
         // The first connection asks `GET /api`; the second is the tunnel's, and its harm is what counts.
         let proxy =
@@ -53,15 +54,14 @@ async fn a_tunnel_that_is_harmed_ends_with_an_error_and_leaves_nothing() {
         options.kubeconfig.path = Some(config);
         let (stdout, written) = Output::capture(1 << 20);
         let (stderr, said) = Output::capture(1 << 16);
-        let count = format!("head -c {VOLUME} /dev/zero | tr '\\0' x");
         let run = script
             .run()
             .grants(grants.build())
             .options(options)
-            .stdin(Input::null())
+            .stdin(Input::bytes(vec![b'x'; usize::try_from(VOLUME).expect("small")]))
             .stdout(stdout)
             .stderr(stderr);
-        let arguments = ["-n", NAMESPACE, "-c", "web", POD, "--", "sh", "-c", &count];
+        let arguments = ["-n", NAMESPACE, "-i", "-c", "web", POD, "--", "cat"];
         let outcome = tokio::time::timeout(Duration::from_secs(60), run.arguments(arguments).start());
         let outcome = outcome.await.expect("an end in time").expect("a run");
         let said = said.text();

@@ -1,5 +1,7 @@
 //! The same as kubectl.
 
+use tidegate_tests::{KubectlProxy, Run};
+
 use crate::{NAMESPACE, POD, ended, exec, kubectls, ours};
 
 /// kubectl says what the code was; the code says it too.
@@ -127,6 +129,23 @@ fn a_terminal_has_the_size_that_it_was_told() {
     let seen = String::from_utf8_lossy(&theirs.stdout).into_owned();
     assert!(seen.contains("30 100\r\n/dev/pts\r\nboth\r\n"), "{}", theirs.text());
     assert_eq!(theirs.code, found.code);
+}
+
+/// `kubectl proxy` refuses exec unless it is told not to.
+#[test]
+fn through_kubectl_proxy_where_it_lets() {
+    for (flags, code, words) in [(&[][..], 1, "403 Forbidden"), (&["--reject-paths=^/never$"], 7, "")] {
+        let proxy = KubectlProxy::start_with(&crate::cluster().kubectl(), flags);
+        let run = Run::guest("exec")
+            .flag("--transports=KubectlProxy")
+            .flag(format!("--kubectl-proxy={}", proxy.url()))
+            .flag(format!("--allow-net={}", proxy.address()))
+            .arguments(&["-n", NAMESPACE, "-i", "-c", "web", POD, "--", "sh", "-c", "cat; exit 7"]);
+        let found = ours(&run, b"through".to_vec());
+        let said = String::from_utf8_lossy(&found.stderr).into_owned();
+        assert!(found.code == Some(code) && said.contains(words), "{flags:?}: {}", found.text());
+        assert_eq!(found.stdout == b"through", code == 7, "{flags:?}: {}", found.text());
+    }
 }
 
 #[test]
