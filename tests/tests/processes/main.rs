@@ -2,8 +2,10 @@
 //! pod, in bytes, order, exit codes, sizes and ends; cut at any byte; and of servers that say what they should not.
 
 mod cut;
+mod ends;
 mod hostile;
 mod kubectl;
+mod older;
 mod volume;
 
 use std::io::Write;
