@@ -7,8 +7,11 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use tidegate_cluster::{AuthKind, Behind, Cluster, Options, Shared};
-use tidegate_tests::{Dice, Fault, FaultProxy, Live, Run, Toward, eventually};
+use tidegate_tests::{Act, Asked, Dice, Fault, FaultProxy, Live, Peer, Run, Toward, eventually};
 
 static CLUSTER: Shared = Shared::new(|| Options::api_only().with_kubelet());
 
@@ -269,4 +272,109 @@ fn a_tunnel_that_is_harmed_is_an_error_and_leaves_nothing() {
         "{stderr}"
     );
     eventually("no connection is left", || proxy.open() == 0);
+}
+
+/// A server that agrees to a tunnel and then says this.
+fn upgraded(asked: &Asked, frames: &[u8]) -> Vec<Act> {
+    let key = asked.head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim().to_owned())
+    });
+    let text = format!("{}258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key.unwrap());
+    let sum = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
+    let head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n",
+        STANDARD.encode(sum)
+    );
+    vec![Act::say(head), Act::Say(frames.to_vec()), Act::Close]
+}
+
+/// A whole message on a channel.
+fn message(channel: u8, bytes: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(bytes.len() + 1).unwrap();
+    assert!(length < 126);
+    [&[0x82, length, channel], bytes].concat()
+}
+
+#[test]
+fn servers_that_speak_nonsense_are_told_as_that() {
+    let begun = [message(0, b"\x51\0"), message(1, b"\x51\0")].concat();
+    let with = |more: &[u8]| [&begun[..], more].concat();
+    let end = [0x88, 0];
+    for (what, frames, arrives, says) in [
+        (
+            "another port",
+            message(0, b"\x50\0hello"),
+            "",
+            "a connection was lost: the server speaks another port-forward",
+        ),
+        ("half a port, and the end", [&message(0, b"\x51")[..], &end].concat(), "", ""),
+        (
+            "a channel of another port",
+            with(&message(2, b"\x52\0")),
+            "",
+            "the server speaks another port-forward",
+        ),
+        (
+            "a channel that there is not",
+            with(&message(255, b"")),
+            "",
+            "the server speaks another port-forward",
+        ),
+        ("text", with(&[0x81, 1, b'a']), "", "the server does not speak WebSocket after"),
+        ("nothing", Vec::new(), "", "the tunnel was cut after 0 bytes"),
+        ("half a frame", with(&[0x82, 10, 0, b'a']), "a", "the tunnel was cut after"),
+        ("bytes, and the end", with(&[&message(0, b"hello")[..], &end].concat()), "hello", ""),
+        (
+            "bytes in pieces",
+            with(&[&[0x02, 3, 0, b'h', b'e', 0x80, 3][..], b"llo", &end].concat()),
+            "hello",
+            "",
+        ),
+        (
+            "bytes, then what went wrong",
+            with(&[&message(0, b"hello")[..], &message(1, b" no more \n"), &end].concat()),
+            "hello",
+            "a connection was lost: no more",
+        ),
+        ("what went wrong, and a cut", with(&message(1, b"no more")), "", "a connection was lost: no more"),
+        (
+            "broken off",
+            with(&[0x88, 5, 0x03, 0xf3, b'b', b'a', b'd']),
+            "",
+            "the server broke the tunnel off: 1011 bad",
+        ),
+    ] {
+        let peer = Peer::answering(move |asked| asked.or_api(|| upgraded(asked, &frames)));
+        check(&peer, what, arrives, says);
+        eventually(what, || peer.open() == 0);
+    }
+    let forbidden =
+        r#"{"kind":"Status","message":"pods \"web\" is forbidden","reason":"Forbidden","code":403}"#;
+    for (what, act, says) in [
+        (
+            "refused",
+            Act::respond("403 Forbidden", "application/json", forbidden),
+            "port 81: pods \"web\" is forbidden",
+        ),
+        ("not agreed", Act::json("{}"), "port 81: "),
+        ("a proxy's page", Act::respond("502 Bad Gateway", "text/html", "<html>"), "port 81: "),
+    ] {
+        let peer = Peer::answering(move |asked| asked.or_api(|| vec![act.clone()]));
+        check(&peer, what, "", says);
+    }
+}
+
+/// Connects once, and compares what arrives and what is said about it.
+fn check(peer: &Peer, what: &str, arrives: &str, says: &str) {
+    let run = forward(&peer.kubeconfig(), peer.port(), "--allow-listen=localhost", "--connections 1 web :81");
+    let mut live = run.flag_path("--allow-read", &peer.folder()).live();
+    let mut stream = TcpStream::connect(told(&live.line())).unwrap();
+    let mut heard = Vec::new();
+    let _ = stream.read_to_end(&mut heard);
+    let (status, _, stderr) = live.ended_within(Duration::from_secs(30));
+    assert!(status.success(), "{what}: {stderr}");
+    assert_eq!(String::from_utf8_lossy(&heard), arrives, "{what}: {stderr}");
+    assert!(if says.is_empty() { stderr.is_empty() } else { stderr.contains(says) }, "{what}: {stderr}");
 }

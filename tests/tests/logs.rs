@@ -282,3 +282,26 @@ fn more_containers_than_may_be_followed_wait_their_turn() {
         "{stderr}"
     );
 }
+
+#[test]
+fn a_hundred_megabytes_come_as_they_are() {
+    let cluster = cluster();
+    let big = ContainerLog::create(cluster.folder().join("big.log")).unwrap();
+    let now = SystemTime::now();
+    let lines: Vec<String> =
+        (0..100_000).map(|number| format!("{number:>10} {}", "x".repeat(1_000))).collect();
+    let at = |number: usize| now - Duration::from_millis(100_000 - number as u64);
+    big.lines(lines.iter().enumerate().map(|(number, line)| (at(number), line.as_str()))).unwrap();
+    cluster.run_pod("big", "web", &["app"], &behind([container("app", &big, None)])).unwrap();
+    let theirs = kubectl(cluster, "logs -n big web").output().unwrap().stdout;
+    assert!(theirs.len() > 100_000_000);
+    for follow in ["", "-f --lines 100000"] {
+        let ours = tail_of(cluster, &format!("-n big web {follow}")).run().expect_code(0);
+        assert!(
+            ours.stdout.as_bytes() == theirs,
+            "{follow}: {} of {} bytes",
+            ours.stdout.len(),
+            theirs.len()
+        );
+    }
+}

@@ -248,3 +248,45 @@ async fn what_makes_no_sense_is_refused_before_anything_is_asked() {
         LogStream::open(table.dynamic(), None, Pods::Named("web".into()), LogOptions::default()).await;
     assert_eq!(missing.err().and_then(|error| error.status().map(|status| status.code)), Some(404));
 }
+
+const POD: &str = r#"{"metadata":{"name":"web","namespace":"shop","uid":"u"},"spec":{"containers":[{"name":"a"},{"name":"b"}]}}"#;
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_a_log_before_its_time() {
+    let path = "/api/v1/namespaces/shop/pods/web";
+    let (log, json) = ("/api/v1/namespaces/shop/pods/web/log", "application/json");
+    let long = format!("fine\n{}\n", "x".repeat((16 << 20) + 1));
+    let open = async |pod: Says, says: Says, words: &str| {
+        let table = Table::new([(path, pod), (log, says)]);
+        LogStream::open(table.dynamic(), Some("shop"), Pods::Named("web".into()), options(words)).await
+    };
+    for pod in ["", "[]", "{\"spec\":7}", "nonsense"] {
+        let refused = open(Says::Text(json, pod.into()), Says::Code(500), "").await;
+        assert_eq!(refused.err().map(|error| error.code()), Some(Code::Protocol), "{pod}");
+    }
+    for (says, code) in [
+        (Says::Code(403), Code::Status),
+        (Says::Code(500), Code::Status),
+        (Says::Text("text/plain", long), Code::TooLarge),
+    ] {
+        // Of one container it is the stream's own error, after what came before it.
+        let mut logs = open(Says::Text(json, POD.into()), says.clone(), "").await.unwrap();
+        let error = loop {
+            match logs.next().await {
+                Ok(part) => assert!(matches!(part.unwrap().event, PartEvent::Lines(_))),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.code(), code);
+        assert!(logs.next().await.unwrap().is_none(), "and then the end");
+        // Of several it is a part, and the others go on.
+        let mut logs = open(Says::Text(json, POD.into()), says, "all").await.unwrap();
+        let mut failed = Vec::new();
+        while let Some(part) = logs.next().await.unwrap() {
+            if let PartEvent::Failed(error) = part.event {
+                failed.push((part.place.container.clone(), error.code()));
+            }
+        }
+        assert_eq!(failed, [("a".to_owned(), code), ("b".to_owned(), code)]);
+    }
+}

@@ -301,7 +301,7 @@ impl Follower {
             Err(error) if has_code(&error, 404) => return Ok(None),
             Err(error) => return Err(error),
         };
-        Ok(Some(decode::<Pod>(&body)?.sight(&self.place.container)))
+        Ok(Some(decode_pod(&body)?.sight(&self.place.container)))
     }
 
     /// Tries a step again, after a pause, where its failure may pass. Before anything was read, no failure does.
@@ -318,6 +318,16 @@ impl Follower {
 impl Step {
     fn after(self, pause: Duration) -> Step {
         Step::Pause(pause, Box::new(self))
+    }
+}
+
+/// What the body of a pod says. Errors: [`Code::Protocol`].
+pub(super) fn decode_pod(body: &[u8]) -> Result<Pod, Error> {
+    let pod: Pod = decode(body)?;
+    match pod.metadata.name.is_empty() {
+        false => Ok(pod),
+        // An empty array decodes too.
+        true => Err(Error::new(Code::Protocol, "the answer is no pod: it has no name")),
     }
 }
 

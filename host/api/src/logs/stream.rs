@@ -9,7 +9,7 @@ use tidegate_kube::request::{Method, Request};
 use tidegate_transport::{Error, Transport};
 
 use super::find::Finder;
-use super::follow::{Follower, Named, decode};
+use super::follow::{Follower, Named, decode_pod};
 use super::pod::Pod;
 use super::{AT_ONCE, LINES, LogOptions, Part, PartEvent, Place, Pods};
 use crate::objects::MAX_BODY;
@@ -83,7 +83,7 @@ impl LogStream {
         let place = Place { namespace, pod: name, container: String::new() };
         let request = Request::new(Method::Get, place.pod_path());
         let body = self.transport.clone().send(request, None).await?.body.whole(MAX_BODY).await?;
-        let pod: Pod = decode(&body)?;
+        let pod = decode_pod(&body)?;
         self.single = pod.containers(&self.options.containers)?.len() == 1;
         self.add(&pod, Named::Name)
     }
