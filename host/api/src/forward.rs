@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use tidegate_kube::channels::forward::{DATA, PROTOCOLS, Port};
 use tidegate_kube::request::{Method, Request};
 use tidegate_transport::{Code, Error, Feature, Transport, Tunnel};
@@ -97,11 +96,6 @@ impl Forward {
     /// pod still sends is thrown away.
     pub async fn finish(&self, patience: Duration) {
         self.tunnel.finish(patience).await;
-    }
-
-    /// [`next`](Forward::next) of what is there already; none where it would wait.
-    pub fn try_next(&self) -> Option<Result<Option<Bytes>, Error>> {
-        self.next().now_or_never()
     }
 }
 
