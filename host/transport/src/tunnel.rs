@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tidegate_kube::channels::Piece;
 use tokio::task::AbortHandle;
 
-use crate::Error;
+use crate::{Code, Error};
 
 pub(crate) use shared::Shared;
 pub(crate) use websocket::drive;
@@ -40,10 +40,10 @@ impl Tunnel {
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let shared = Arc::new(Shared::default());
-        let (ended, driving) = (shared.clone(), driver(shared.clone()));
+        let (last, driving) = (Last(shared.clone()), driver(shared.clone()));
         let task = tokio::spawn(async move {
             let end = driving.await;
-            ended.end(end);
+            last.0.end(end);
         });
         Tunnel { protocol, shared, task: task.abort_handle() }
     }
@@ -55,8 +55,8 @@ impl Tunnel {
 
     /// The next piece of a message; none at the regular end, and for ever after it. Cancel-safe.
     ///
-    /// Errors, for ever after what came before them: [`Code::Protocol`](crate::Code::Protocol) where the tunnel was cut or speaks
-    /// nonsense, [`Code::Timeout`](crate::Code::Timeout) where nobody answers any more, [`Code::Tls`](crate::Code::Tls).
+    /// Errors, for ever after what came before them: [`Code::Protocol`] where the tunnel was cut or speaks
+    /// nonsense, [`Code::Timeout`] where nobody answers any more, [`Code::Tls`].
     pub async fn next(&self) -> Result<Option<Piece>, Error> {
         self.shared.next().await
     }
@@ -74,7 +74,7 @@ impl Tunnel {
     /// Sends bytes on a channel, in messages of at most 64 KiB; waits while the server takes nothing. Cancelled, it has sent whole
     /// messages. Fewer bytes than that are one message; none are no message.
     ///
-    /// Errors: why the tunnel ended; [`Code::Closed`](crate::Code::Closed) after its regular end.
+    /// Errors: why the tunnel ended; [`Code::Closed`] after its regular end.
     pub async fn send(&self, channel: u8, mut bytes: Bytes) -> Result<(), Error> {
         loop {
             self.try_send(channel, &mut bytes)?;
@@ -100,6 +100,15 @@ impl Tunnel {
     pub async fn finish(&self, patience: Duration) {
         self.shared.finish();
         _ = tokio::time::timeout(patience, self.shared.ended()).await;
+    }
+}
+
+/// Nobody waits for a driver that failed inside tidegate, or whose runtime was shut down.
+struct Last(Arc<Shared>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.0.end(Err(Error::new(Code::Closed, "what moved this tunnel's bytes has ended")));
     }
 }
 

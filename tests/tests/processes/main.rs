@@ -3,6 +3,7 @@
 
 mod cut;
 mod ends;
+mod handles;
 mod hostile;
 mod kubectl;
 mod older;
@@ -49,11 +50,19 @@ fn kubeconfig() -> PathBuf {
 
 /// The example `exec` through one of the two transports, with just the grants for it.
 fn exec(via: &str) -> Run {
-    through(via, &kubeconfig(), &cluster().address().to_string())
+    script("exec", via)
+}
+
+fn script(name: &str, via: &str) -> Run {
+    granted(Run::guest(name), via, &kubeconfig(), &cluster().address().to_string())
 }
 
 fn through(via: &str, kubeconfig: &Path, server: &str) -> Run {
-    let run = Run::guest("exec").flag(format!("--transports={via}"));
+    granted(Run::guest("exec"), via, kubeconfig, server)
+}
+
+fn granted(run: Run, via: &str, kubeconfig: &Path, server: &str) -> Run {
+    let run = run.flag(format!("--transports={via}"));
     match via {
         "KubeConfig" => run
             .flag_path("--kubeconfig", kubeconfig)

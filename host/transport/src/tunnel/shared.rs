@@ -188,9 +188,10 @@ impl Shared {
         state.finishing && state.outgoing.items.is_empty()
     }
 
+    /// The first end counts.
     pub(super) fn end(&self, end: Result<(), Error>) {
         let mut state = self.lock();
-        state.end = Some(end);
+        state.end.get_or_insert(end);
         state.outgoing = Queue::default();
         drop(state);
         self.came.notify_waiters();
