@@ -22,6 +22,8 @@ mod raw_peer;
 mod rotation;
 mod setup;
 mod tls;
+mod tunnel_flow;
+mod tunnel_peer;
 mod tunnels;
 mod two;
 mod two_peer;
