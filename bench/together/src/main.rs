@@ -64,7 +64,8 @@ async fn run(words: &[String]) -> Result<Row, Failure> {
     let place = Place { script, registry, pods };
     let mut running = vec![place.start()?];
     place.hear("synced", &running).await?;
-    server.change(CHANGES).await?;
+    // Until the log of changes is full, which all guests share too.
+    server.change(2 * CHANGES).await?;
     place.hear("changed", &running).await?;
     let one = settled(resident).await?;
     for _ in 1..guests {

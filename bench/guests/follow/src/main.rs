@@ -8,7 +8,7 @@ fn main() -> tidegate::Result<()> {
     let mut next = || arguments.next().ok_or_else(|| Error::other("CONNECTION PATH CHANGES"));
     let (connection, path) = (next()?, next()?);
     let wanted: u64 = next()?.parse().map_err(|_| Error::other("CHANGES is a number"))?;
-    let params = ReflectorParams::default().view(["metadata.name", "metadata.resourceVersion"]).batch(64);
+    let params = ReflectorParams::default().view(["metadata.name", "metadata.resourceVersion"]).batch(16);
     let (mut objects, mut changes) = (0_u64, 0_u64);
     for update in connections::open(&connection)?.open_updates(&path, &params)? {
         match update? {
