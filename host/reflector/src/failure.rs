@@ -60,7 +60,9 @@ fn cure(why: &Error) -> Cure {
         | Code::Unsupported
         | Code::PermissionDenied
         | Code::NoClient
-        | Code::UnsupportedResource => Cure::Nothing,
+        | Code::UnsupportedResource
+        // The connection was unregistered: its clients stay closed, whatever gets its name later.
+        | Code::Closed => Cure::Nothing,
         Code::Protocol | Code::TooLarge | Code::Redirect => Cure::TimeThenList,
         _ => Cure::Time,
     }

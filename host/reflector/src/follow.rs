@@ -16,6 +16,10 @@ pub(crate) enum Told {
     Change(What),
     /// An object changed while the follower was behind.
     Changed(Object),
+    /// An object is there of which the follower may have heard in another state, or may not.
+    Perhaps(Object),
+    /// An object went of which the follower may have heard in another state; this was its last.
+    Left(Object),
     /// An object went while the follower was behind.
     Gone(Key),
     /// All has been told.
@@ -104,7 +108,10 @@ impl Room {
 
     fn tell(&mut self, told: Told) {
         let bytes = match &told {
-            Told::Change(What::Came(object)) | Told::Changed(object) => object.len(),
+            Told::Change(What::Came(object))
+            | Told::Changed(object)
+            | Told::Perhaps(object)
+            | Told::Left(object) => object.len(),
             Told::Change(What::Became { previous, object }) => previous.len() + object.len(),
             Told::Change(What::Went { previous, last }) => last.as_ref().unwrap_or(previous).len(),
             _ => 0,
@@ -153,7 +160,7 @@ impl Follower {
         if walk.passed.as_deref().is_some_and(|passed| key <= passed) {
             return None;
         }
-        Some(if walk.is_near(key) { walk.near.max(walk.perhaps) } else { walk.far })
+        Some(walk.perhaps_heard(key))
     }
 
     fn fall_behind(&mut self, state: &State, room: &mut Room) {
@@ -226,16 +233,17 @@ impl Follower {
     }
 
     fn tell_change(&mut self, changed: &Changed, room: &mut Room) {
-        let known = match (self.can_have_heard(&changed.key), &changed.what) {
-            (None, _) => true,
-            // The walk will tell of what is there when it comes by, but not of what is gone by then.
-            (Some(heard), What::Went { .. }) => changed.created <= heard,
-            (Some(_), _) => false,
+        let told = match (self.can_have_heard(&changed.key), &changed.what) {
+            (None, what) => Told::Change(what.clone()),
+            // The walk will tell of what is there when it comes by, but not of what is gone by then. Which state of it was heard of,
+            // nobody knows: not that before its last, which a filter would be asked about.
+            (Some(heard), What::Went { previous, last }) if changed.created <= heard => {
+                Told::Left(last.as_ref().unwrap_or(previous).clone())
+            }
+            (Some(_), _) => return,
         };
-        if known {
-            self.has_more(true);
-            room.tell(Told::Change(changed.what.clone()));
-        }
+        self.has_more(true);
+        room.tell(told);
     }
 
     fn walk_on(&mut self, state: &State, room: &mut Room) -> More {
@@ -252,8 +260,11 @@ impl Follower {
             if entry.changed > heard {
                 any = true;
                 let object = entry.object.clone();
-                let new = entry.created > heard;
-                room.tell(if new { Told::Change(What::Came(object)) } else { Told::Changed(object) });
+                room.tell(match entry.created {
+                    created if created <= heard => Told::Changed(object),
+                    created if created <= walk.perhaps_heard(&entry.key) => Told::Perhaps(object),
+                    _ => Told::Change(What::Came(object)),
+                });
             }
             passed = Some(entry.key.clone());
         }
@@ -286,6 +297,11 @@ impl Walk {
     /// Up to which change all was heard of an object that was not passed.
     fn heard(&self, key: &str) -> u64 {
         if self.is_near(key) { self.near } else { self.far }
+    }
+
+    /// Up to which change some was heard of it.
+    fn perhaps_heard(&self, key: &str) -> u64 {
+        if self.is_near(key) { self.near.max(self.perhaps) } else { self.far }
     }
 
     fn is_near(&self, key: &str) -> bool {

@@ -138,6 +138,7 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        state.let_go();
         self.memory.count(state.bytes(), 0);
     }
 }

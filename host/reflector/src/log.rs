@@ -117,6 +117,16 @@ impl Log {
         }
     }
 
+    /// How many bytes of states it holds that the store does not.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Forgets what happened, and holds no object any more.
+    pub(crate) fn clear(&mut self) {
+        (self.records, self.bytes) = (VecDeque::new(), 0);
+    }
+
     /// Whether all that came after this number is remembered.
     pub(crate) fn reaches(&self, number: u64) -> bool {
         number + self.records.len() as u64 >= self.head
@@ -126,7 +136,7 @@ impl Log {
     pub(crate) fn after(&self, number: u64) -> impl Iterator<Item = (u64, &Record)> {
         let first = self.head - self.records.len() as u64;
         let skipped = usize::try_from(number.saturating_sub(first)).unwrap_or(usize::MAX);
-        (first + 1..).zip(&self.records).skip(skipped)
+        (number.max(first) + 1..).zip(self.records.range(skipped.min(self.records.len())..))
     }
 
     /// Whether the graves of all that went after this number are there.

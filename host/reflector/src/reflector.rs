@@ -113,9 +113,10 @@ impl Reflector {
             if self.ahead.is_none() && more == More::Later {
                 return Ok(updates);
             }
+            // There is something, and others have waited for their turn. Nothing may be awaited here: what was taken would be lost with
+            // whoever waits no more.
             if looked_at >= TURN {
-                looked_at = 0;
-                tokio::task::yield_now().await;
+                return Ok(updates);
             }
         }
     }
@@ -150,16 +151,23 @@ impl Reflector {
 
     /// The object of this name, if the filter lets it pass; the namespace of what lies in none is empty.
     ///
-    /// Errors: the filter has no answer for it.
+    /// Errors: the filter has no answer for it; why the store ended, after which it holds nothing.
     pub fn get(&self, namespace: &str, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        let object =
-            self.live.core().state().store().get(&key(namespace, name)).map(|entry| entry.object.clone());
+        let object = {
+            let state = self.live.core().state();
+            if let Some(why) = state.failed() {
+                return Err(why.clone());
+            }
+            state.store().get(&key(namespace, name)).map(|entry| entry.object.clone())
+        };
         object.map_or(Ok(None), |object| self.view.read(&object))
     }
 
-    /// The objects as they are now, sorted by namespace and name; whatever happens while it is read.
+    /// The objects as they are now, sorted by the text `namespace/name`, as API servers list them; whatever happens while it is read.
     pub fn list(&self) -> Listing {
-        Listing { held: self.live.core().state().snapshot(), view: self.view.clone(), passed: None }
+        let mut state = self.live.core().state();
+        let ended = state.failed().cloned();
+        Listing { held: state.snapshot(), view: self.view.clone(), passed: None, ended }
     }
 
     /// How many objects the store holds, whatever the filter lets pass.
@@ -203,16 +211,20 @@ pub struct Listing {
     held: Arc<Held>,
     view: Arc<View>,
     passed: Option<Arc<str>>,
+    /// Why there is nothing: the store had ended.
+    ended: Option<Error>,
 }
 
 impl Listing {
     /// The next objects, at most 256 and 256 KiB, or one that is larger; none at the end. Waits for nothing but its turn.
     ///
-    /// Errors: the filter has no answer for an object; [`Code::TooLarge`] where the snapshot was let go of.
+    /// Errors: the filter has no answer for an object; why the store ended; [`Code::TooLarge`] where the snapshot was let go of.
     pub async fn next(&mut self) -> Result<Option<Vec<Vec<u8>>>, Error> {
+        if let Some(why) = &self.ended {
+            return Err(why.clone());
+        }
         let Some(store) = self.held.store() else {
-            let text =
-                "more than the snapshot cap of 64 MiB was replaced while the list was read: begin it anew";
+            let text = "the snapshot was let go of: more than the snapshot cap of 64 MiB was replaced while it was read, or its store has ended; begin it anew";
             return Err(Error::new(Code::TooLarge, text));
         };
         let (mut objects, mut bytes, mut looked_at) = (Vec::new(), 0, 0);

@@ -43,6 +43,13 @@ impl Snapshots {
         held
     }
 
+    /// Lets go of all.
+    pub(crate) fn let_go(&mut self) {
+        for held in self.held.drain(..).filter_map(|(_, held)| held.upgrade()) {
+            *held.lock() = None;
+        }
+    }
+
     /// So many bytes are in the store no more. Lets go of what is older than `limit` bytes.
     pub(crate) fn replaced(&mut self, bytes: usize, limit: u64) {
         self.replaced += bytes as u64;

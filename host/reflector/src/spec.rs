@@ -8,6 +8,9 @@ use tidegate_transport::{Code, Error, EventDecoder, ListOptions, ListSource, Tra
 use crate::machine::ListForm;
 
 /// How long a watch may be silent before the server is asked for a sign of life, unless it is said otherwise: API servers send a
+/// How long a path or a selector is at most, in bytes: it is kept for as long as the watch.
+const TEXT: usize = 64 << 10;
+
 /// bookmark about once a minute.
 const IDLE: Duration = Duration::from_secs(90);
 
@@ -65,9 +68,15 @@ impl Spec {
 
     /// What the options of a list say. Their version is the one to watch from, and their idle deadline that of the watch.
     ///
-    /// Errors: [`Code::InvalidRequest`] for a version that is no place to watch from, or an idle deadline of nothing or above 12 hours.
+    /// Errors: [`Code::InvalidRequest`] for a version that is no place to watch from, an idle deadline of nothing or above 12 hours, a
+    /// path or a selector above 64 KiB.
     pub fn of(path: impl Into<String>, options: ListOptions) -> Result<Spec, Error> {
         let invalid = |text: &str| Err(Error::new(Code::InvalidRequest, text));
+        let path = path.into();
+        let texts = [Some(&path), options.label_selector.as_ref(), options.field_selector.as_ref()];
+        if texts.into_iter().flatten().any(|text| text.len() > TEXT) {
+            return invalid("the path and the selectors of a watcher have at most 64 KiB each");
+        }
         let from = match options.resource_version {
             Some((_, Some(_))) => {
                 return invalid("a watcher goes on from a version: it takes no rule for it, such as `Exact`");
@@ -85,7 +94,7 @@ impl Spec {
             return invalid("the idle deadline of a watcher is more than nothing and at most 12 hours");
         }
         Ok(Spec {
-            path: path.into(),
+            path,
             label_selector: options.label_selector,
             field_selector: options.field_selector,
             mask: options.mask,

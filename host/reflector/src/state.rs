@@ -119,8 +119,9 @@ impl State {
         self.standing
     }
 
+    /// The bytes of all objects that are held, be it only for those who follow the log.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.log.bytes()
     }
 
     /// The state of the cluster that was listed, or that a bookmark named, last.
@@ -138,8 +139,15 @@ impl State {
         if self.failed.is_none() {
             self.failed = Some(why);
             (self.store, self.bytes, self.named) = (Store::default(), 0, None);
+            self.log.clear();
+            self.snapshots.let_go();
             self.standing = Standing::Stale;
         }
+    }
+
+    /// Lets go of all that snapshots hold: nobody would count it any more.
+    pub(crate) fn let_go(&mut self) {
+        self.snapshots.let_go();
     }
 
     /// The store as it is now, for whoever reads it in peace.

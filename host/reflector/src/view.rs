@@ -43,6 +43,11 @@ impl View {
             Told::Reset => Update::Reset,
             Told::Trouble(why) => Update::Error(why),
             Told::Gone(key) => Update::Deleted { object: self.grave(&key)? },
+            Told::Left(object) => Update::Deleted { object: self.masked(&object)? },
+            Told::Perhaps(object) => match self.passes(&object)? {
+                true => Update::Added { object: self.masked(&object)? },
+                false => Update::Deleted { object: self.masked(&object)? },
+            },
             Told::Changed(object) => match self.passes(&object)? {
                 true => Update::Modified { object: self.masked(&object)?, previous: None },
                 // It may have passed before.

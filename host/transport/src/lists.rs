@@ -86,10 +86,10 @@ impl ListOptions {
 
     /// The mask, or the one that does here what a transport cannot ask a server for: metadata alone.
     fn effective_mask(&self) -> Option<Mask> {
-        match &self.mask {
-            None if self.metadata_only => Mask::parse(["metadata"]).ok(),
-            mask => mask.clone(),
+        if !self.metadata_only {
+            return self.mask.clone();
         }
+        Some(self.mask.clone().unwrap_or_default().within_metadata())
     }
 
     /// The request for what `source` begins with, or for the page that a token names.

@@ -30,7 +30,7 @@ impl<K: DeserializeOwned> Store<K> {
         self.handle.get(namespace, name)?.as_deref().map(decode).transpose()
     }
 
-    /// All objects that pass the filters, as they are at this moment, sorted by namespace and name, one by one.
+    /// All objects that pass the filters, as they are at this moment, sorted by the text `namespace/name`, one by one.
     pub fn iter(&self) -> Result<impl Iterator<Item = Result<K>> + use<K>> {
         let objects =
             Snapshot { handle: self.handle.snapshot()?, batch: Vec::new().into_iter(), ended: false };

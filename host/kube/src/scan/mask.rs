@@ -71,6 +71,17 @@ impl Mask {
         self.rest == Rest::Dropped && self.only_metadata
     }
 
+    /// What it keeps of `metadata`, and nothing else.
+    #[must_use]
+    pub fn within_metadata(mut self) -> Mask {
+        self.root.members.retain(|(name, _)| name == "metadata");
+        if self.rest == Rest::Kept {
+            self.root.step(&Step::Member("metadata".to_owned())).says.get_or_insert(Rest::Kept);
+        }
+        (self.rest, self.only_metadata) = (Rest::Dropped, true);
+        self
+    }
+
     /// Appends the masked object, checked to be one JSON object in UTF-8.
     ///
     /// Errors: `object` is none, as far as it was looked at; what was appended then means nothing.

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use tidegate_kube::scan::Filter;
 use tidegate_transport::Code;
 
 use super::*;
-use crate::Event;
 use crate::log::Limits;
 use crate::state::Prepared;
+use crate::view::View;
+use crate::{Event, Update};
 
 /// What happens, by numbers that proptest shrinks.
 #[derive(Clone, Debug)]
@@ -92,15 +94,28 @@ impl Server {
 }
 
 fn text(name: &str, uid: u64, version: u64) -> String {
+    let even = is_even(version);
     format!(
-        r#"{{"metadata":{{"name":"{name}","namespace":"n","uid":"{uid}","resourceVersion":"{version}"}}}}"#
+        r#"{{"metadata":{{"name":"{name}","namespace":"n","uid":"{uid}","resourceVersion":"{version}","labels":{{"even":"{even}"}}}}}}"#
     )
+}
+
+/// What a filter lets pass that changes its mind all the time.
+fn is_even(version: u64) -> bool {
+    version.is_multiple_of(2)
+}
+
+fn even() -> View {
+    View { filter: Filter::builder().labels("even=true").build().ok(), ..View::default() }
 }
 
 /// A follower and what it made of what it was told.
 struct Folder {
     follower: Follower,
     objects: BTreeMap<String, String>,
+    /// What one made of it who wants a part of the objects.
+    even: BTreeMap<String, String>,
+    view: View,
     synced: bool,
     /// Never fell behind: then it misses no state of any object.
     keeps_up: bool,
@@ -113,9 +128,24 @@ impl Folder {
         assert!(room.told.len() <= events);
         let any = !room.told.is_empty();
         for told in room.told {
+            self.show(told.clone());
             self.fold(told);
         }
         any || more == More::Now
+    }
+
+    fn show(&mut self, told: Told) {
+        let string = |object: Vec<u8>| String::from_utf8(object).unwrap();
+        match self.view.show(told).unwrap() {
+            Some(Update::Added { object } | Update::Modified { object, .. }) => {
+                self.even.insert(name(&object), string(object));
+            }
+            Some(Update::Deleted { object }) => {
+                self.even.remove(&name(&object));
+            }
+            Some(Update::Reset) => self.even.clear(),
+            _ => {}
+        }
     }
 
     fn fold(&mut self, told: Told) {
@@ -138,6 +168,12 @@ impl Folder {
             Told::Gone(key) => {
                 self.objects.remove(key.split_once('/').unwrap().1);
             }
+            Told::Perhaps(object) => {
+                self.insert(&object);
+            }
+            Told::Left(object) => {
+                self.objects.remove(&name(&object));
+            }
             Told::Synced => self.synced = true,
             Told::Desynced => self.synced = false,
             Told::Reset => {
@@ -156,7 +192,7 @@ fn string(object: &Object) -> String {
     String::from_utf8(object.to_vec()).unwrap()
 }
 
-fn name(object: &Object) -> String {
+fn name(object: &[u8]) -> String {
     tidegate_kube::scan::ObjectMeta::of(object).unwrap().name.into_owned()
 }
 
@@ -173,8 +209,14 @@ fn listed(clock: u64) -> Event {
 fn play(before: u8, steps: Vec<Step>, limits: Limits, keeps_up: bool) {
     let mut state = State::new(limits);
     let mut server = Server::default();
-    let fresh =
-        |head| Folder { follower: Follower::new(head), objects: BTreeMap::new(), synced: false, keeps_up };
+    let fresh = |head| Folder {
+        follower: Follower::new(head),
+        objects: BTreeMap::new(),
+        even: BTreeMap::new(),
+        view: even(),
+        synced: false,
+        keeps_up,
+    };
     let mut followers = vec![fresh(0), fresh(0), fresh(0)];
     let feed = |state: &mut State, events: Vec<Event>| {
         for event in events {
@@ -221,7 +263,7 @@ fn play(before: u8, steps: Vec<Step>, limits: Limits, keeps_up: bool) {
         .collect();
     let stored: Vec<String> = state.store().after(None).map(|entry| string(&entry.object)).collect();
     assert_eq!(stored, wanted.values().cloned().collect::<Vec<_>>());
-    assert_eq!(state.bytes(), stored.iter().map(String::len).sum::<usize>());
+    assert_eq!(state.bytes() - state.log().bytes(), stored.iter().map(String::len).sum::<usize>());
     for follower in &mut followers {
         let mut turns = 0;
         while follower.take(&state, 3) {
@@ -229,6 +271,9 @@ fn play(before: u8, steps: Vec<Step>, limits: Limits, keeps_up: bool) {
             assert!(turns < 1000, "it never ends");
         }
         assert_eq!(follower.objects, wanted);
+        let even = server.objects.iter().filter(|(_, (_, version))| is_even(*version));
+        assert!(even.map(|(name, _)| name).eq(follower.even.keys()), "{:?}", follower.even);
+        assert!(follower.even.iter().all(|(name, object)| wanted[name] == *object));
         assert!(follower.synced);
     }
 }

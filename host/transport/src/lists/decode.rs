@@ -88,15 +88,16 @@ impl Events {
             watch::parse(line, number).map_err(|error| Error::new(Code::Protocol, error.to_string()))?;
         let object = line.slice_ref(event.object.as_bytes());
         match event.ty {
-            EventType::Added => Ok(Some(object)),
+            // What changes while the server waits to end the initial events may come before that end: a later state of an item.
+            EventType::Added | EventType::Modified => Ok(Some(object)),
             EventType::Bookmark => {
                 self.end = bookmark(&object);
                 Ok(None)
             }
             EventType::Error => Err(failure(&object)),
-            EventType::Modified | EventType::Deleted => {
+            EventType::Deleted => {
                 let text = format!(
-                    "line {number} of the watch changes an object before the initial events have ended"
+                    "line {number} of the watch deletes an object before the initial events have ended"
                 );
                 Err(Error::new(Code::Protocol, text))
             }

@@ -186,3 +186,22 @@ proptest! {
         _ = mask.apply(text.as_bytes(), &mut Vec::new());
     }
 }
+
+#[test]
+fn within_metadata_nothing_else_is_kept() {
+    let object = br#"{"metadata":{"name":"a","uid":"b"},"data":{"secret":"c"}}"#;
+    for (paths, kept) in [
+        (&[][..], r#"{"metadata":{"name":"a","uid":"b"}}"#),
+        (&["-data"], r#"{"metadata":{"name":"a","uid":"b"}}"#),
+        (&["-metadata.uid"], r#"{"metadata":{"name":"a"}}"#),
+        (&["metadata.uid", "data"], r#"{"metadata":{"uid":"b"}}"#),
+        (&["data.secret"], "{}"),
+        (&["-metadata"], "{}"),
+    ] {
+        let mask = Mask::parse(paths).unwrap().within_metadata();
+        let mut out = Vec::new();
+        mask.apply(object, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), kept, "{paths:?}");
+        assert!(mask.is_metadata_only());
+    }
+}
