@@ -1,10 +1,11 @@
 //! HTTP before the real API server: what shares a connection and what has one of its own, and a server that ends and comes back.
 //!
-//! All of T17 but upgrades.
+//! Covers: T17
 
 mod counter;
 mod delay;
 mod restart;
+mod upgrade;
 mod versions;
 
 use std::net::SocketAddr;
