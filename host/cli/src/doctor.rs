@@ -2,16 +2,15 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use tidegate::kube::date;
-use tidegate::transport::{CredentialReport, Finding, Reason};
+use tidegate::transport::{Finding, Reason};
 
-use crate::COULD_NOT_START;
 use crate::flags::{Connections, DoctorFlags};
 use crate::observer::ToStderr;
 use crate::report::{self, Style};
+use crate::{COULD_NOT_START, credential};
 
 /// Beneath the verdict of a transport.
 const INDENT: &str = "\n                ";
@@ -51,41 +50,11 @@ fn shown(style: Style, finding: &Finding, now: SystemTime) -> String {
         format!(
             "{INDENT}{} {}{}",
             style.bold("credential:"),
-            credential(report, now),
+            credential::shown(report, now),
             lacks.collect::<String>()
         )
     });
     verdict(style, finding) + &credentials.collect::<String>()
-}
-
-/// `exec plugin: aws, user "dev", ends 2026-11-21T15:00:00Z (in 14 min), had just now`
-fn credential(report: &CredentialReport, now: SystemTime) -> String {
-    let mut text = format!("{}: {}", report.kind, report.source);
-    if let Some(end) = report.expires {
-        let (word, when) = match end.duration_since(now) {
-            Ok(left) => ("ends", format!("in {}", about(left))),
-            Err(past) => ("ended", format!("{} ago", about(past.duration()))),
-        };
-        text += &format!(", {word} {} ({when})", date::format(end));
-    }
-    if let Some(had) = report.refreshed {
-        let ago = now.duration_since(had).unwrap_or_default();
-        text += &match ago.as_secs() {
-            0..10 => ", had just now".to_owned(),
-            _ => format!(", had {} ago", about(ago)),
-        };
-    }
-    text
-}
-
-/// To one unit, as people say it.
-fn about(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds @ 120..7200 => format!("{} min", seconds / 60),
-        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
-        seconds => format!("{} days", seconds / 86_400),
-    }
 }
 
 fn as_json(findings: &[Finding]) -> String {
@@ -94,19 +63,7 @@ fn as_json(findings: &[Finding]) -> String {
 }
 
 fn object(finding: &Finding) -> Value {
-    let credentials: Vec<Value> = finding
-        .credentials
-        .iter()
-        .map(|report| {
-            json!({
-                "kind": report.kind.as_str(),
-                "source": report.source,
-                "expires": report.expires.map(date::format),
-                "refreshed": report.refreshed.map(date::format),
-                "missing": report.missing,
-            })
-        })
-        .collect();
+    let credentials: Vec<Value> = finding.credentials.iter().map(credential::json).collect();
     let transport = finding.transport.as_str();
     match &finding.verdict {
         Ok(reached) => json!({

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod connections;
+mod credential;
 mod doctor;
 mod flags;
 mod inspect;

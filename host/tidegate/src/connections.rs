@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tidegate_authority::{self as authority, HostAuthority};
 use tidegate_grants::{Grants, Kind};
-use tidegate_kube::kubeconfig::{Auth, Resolved, parse};
+use tidegate_kube::kubeconfig::parse;
 use tidegate_registry::{
     ConfigError, Configuration, Definition, KubeConfig, PREFIX, RegisterError, Registry, Sources,
 };
-use tidegate_transport::{Error, Transport};
+use tidegate_transport::{CredentialReport, Error, Transport, planned_credentials};
 
 use crate::host;
 
@@ -97,8 +97,8 @@ pub struct Described {
     pub user: Option<String>,
     /// The context's namespace.
     pub namespace: Option<String>,
-    /// What is sent as a credential, in words: `token`, `client certificate`, `exec plugin aws`.
-    pub credential: String,
+    /// What it would prove itself with, as far as the kubeconfig says: what a file or a plugin holds is not known.
+    pub credentials: Vec<CredentialReport>,
 }
 
 /// Reads the kubeconfig of a definition. Errors: it cannot be read, or has no such entry.
@@ -107,23 +107,9 @@ pub fn describe(file: &KubeConfig) -> Result<Described, Box<dyn std::error::Erro
     let resolved = parse(&text, &file.path)?.into_config().resolve(&file.pick())?;
     Ok(Described {
         server: resolved.server.to_string(),
-        credential: credential(&resolved),
+        credentials: planned_credentials(&resolved),
         cluster: resolved.cluster,
         user: resolved.user,
         namespace: resolved.namespace,
     })
-}
-
-fn credential(resolved: &Resolved) -> String {
-    let header = match &resolved.auth {
-        Auth::None => None,
-        Auth::Token(_) => Some("token".to_owned()),
-        Auth::TokenFile { path, .. } => Some(format!("token file {}", path.display())),
-        Auth::Basic { .. } => Some("username and password".to_owned()),
-        Auth::AuthProvider(provider) => Some(format!("auth provider {}", provider.name)),
-        Auth::Exec(exec) => Some(format!("exec plugin {}", exec.command)),
-    };
-    let certificate = resolved.client_cert.as_ref().map(|_| "client certificate".to_owned());
-    let kinds: Vec<String> = certificate.into_iter().chain(header).collect();
-    if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
 }

@@ -7,3 +7,4 @@ mod planned;
 mod ready;
 
 pub(crate) use connect::{connect_document, connect_file, plan};
+pub use planned::planned_credentials;

@@ -54,6 +54,7 @@ pub use error::Error;
 pub use events::{EventDecoder, Wanted, WatchEvent};
 pub use failure::{Failure, NoClient, Reason};
 pub use identity::Identity;
+pub use kubeconfig::planned_credentials;
 pub use lists::{Batch, Expired, ItemStream, ListOptions, ListSource};
 pub use observer::{Event, Observer, Silent};
 pub use options::{

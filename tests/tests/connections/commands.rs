@@ -23,11 +23,15 @@ fn connections_are_listed_shown_and_tested() {
         "east".to_owned(),
         format!("  from:       file ({})", place.file().display()),
         format!("  server:     {}", place.east.url()),
-        "  credential: token".to_owned(),
+        "  credential: token: user \"u\"".to_owned(),
         "  grant:      --allow-connection=east".to_owned(),
     ] {
         assert!(shown.stdout.lines().any(|own| own == line), "{line:?} in {}", shown.stdout);
     }
+    let json: serde_json::Value =
+        serde_json::from_str(&place.command("show east --json").run().expect_code(0).stdout).unwrap();
+    assert_eq!(json["credentials"][0]["kind"], "token");
+    assert_eq!(json["credentials"][0]["source"], "user \"u\"");
     let shown = place.command("show gone").run().expect_code(0);
     assert!(shown.stdout.contains("problem:"), "{}", shown.stdout);
     let unknown = place.command("show eats").run().expect_code(2);

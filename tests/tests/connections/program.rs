@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use tidegate::grants::{Grants, Kind};
 use tidegate::kube::Secret;
 use tidegate::registry::{Configuration, Definition, Registry, ServiceAccount, Sources};
-use tidegate::transport::{CertificatePair, Direct, DirectCredential, Options};
+use tidegate::transport::{CertificatePair, CredentialKind, Direct, DirectCredential, Options};
 use tidegate::{Cache, Engine, Input, Output, Script};
 use tidegate_cluster::AuthKind;
 use tidegate_tests::{Act, Peer, TOKEN, guest, program};
@@ -173,15 +173,31 @@ async fn every_definition_on_the_real_server() {
         address: Some(cluster.address().to_string()),
     };
     let registry = Registry::new(Options::new("fleet/1.4"));
-    for (name, definition, user) in [
-        ("file", Definition::kube_config(cluster.kubeconfig(AuthKind::Token)), "admin"),
-        ("account", Definition::ServiceAccount(folder), "system:serviceaccount:default:default"),
+    for (name, definition, user, kind) in [
+        (
+            "file",
+            Definition::kube_config(cluster.kubeconfig(AuthKind::Token)),
+            "admin",
+            CredentialKind::Token,
+        ),
+        (
+            "account",
+            Definition::ServiceAccount(folder),
+            "system:serviceaccount:default:default",
+            CredentialKind::TokenFile,
+        ),
         (
             "header",
             Definition::direct(direct(DirectCredential::Header(format!("Bearer {}", token.trim()).into()))),
             "system:serviceaccount:default:default",
+            CredentialKind::Header,
         ),
-        ("pem", Definition::direct(direct(DirectCredential::Certificate(pair))), "certificate-admin"),
+        (
+            "pem",
+            Definition::direct(direct(DirectCredential::Certificate(pair))),
+            "certificate-admin",
+            CredentialKind::ClientCertificate,
+        ),
     ] {
         registry.register(name, definition).unwrap();
         let review = r#"{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}"#;
@@ -191,5 +207,10 @@ async fn every_definition_on_the_real_server() {
         let written = run(&script, &registry, name, &[&arguments[..], &[path]].concat()).await;
         assert!(written.contains(&format!("\"username\":\"{user}\"")), "{name}: {written}");
         assert!(!written.contains(token.trim()), "{name}");
+        // Who opens it by its name learns what it proves itself with, and when that ends.
+        let reports = tidegate::connect(&registry, name).await.unwrap().credentials();
+        assert_eq!(reports.iter().map(|report| report.kind).collect::<Vec<_>>(), [kind], "{name}");
+        assert_eq!(reports[0].expires.is_some(), name != "file", "{name}: {reports:?}");
+        assert!(!format!("{reports:?}").contains(token.trim()), "{name}");
     }
 }

@@ -5,7 +5,7 @@ use tidegate_grants::Endpoint;
 use tidegate_kube::kubeconfig::provider::oidc::Oidc;
 use tidegate_kube::kubeconfig::{Auth, Choice, Document, ResolveError, Resolved, Separator, merge, parse};
 
-use super::planned::planned;
+use super::planned::planned_credentials;
 use super::ready::Ready;
 use crate::http::Origin;
 use crate::http::proxy::{Environment, ProxyUrl};
@@ -194,7 +194,7 @@ impl Rounds for Plan {
 
     fn credentials(&self) -> Vec<CredentialReport> {
         match &self.stage {
-            Stage::Connect(connect) => planned(&connect.resolved),
+            Stage::Connect(connect) => planned_credentials(&connect.resolved),
             Stage::Locate | Stage::Given(_) | Stage::Read(_) => Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use tidegate_kube::{jwt, x509};
 use crate::{CredentialKind, CredentialReport};
 
 /// What a user's entry says of its credentials, before any of it was read or run.
-pub(super) fn planned(resolved: &Resolved) -> Vec<CredentialReport> {
+pub fn planned_credentials(resolved: &Resolved) -> Vec<CredentialReport> {
     let user = resolved.user.as_deref().unwrap_or_default();
     let report = |kind, source: &str| CredentialReport::new(kind, source);
     let until = |expires: Option<SystemTime>, report| CredentialReport { expires, ..report };
