@@ -1,5 +1,6 @@
 //! What the README shows works.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use tidegate_tests::{Run, Server, Target, guest};
@@ -94,6 +95,37 @@ fn autodetect_report_names_the_transport_and_why_the_others_were_none() {
         "--allow-read=/var/run/secrets/kubernetes.io/serviceaccount",
     ] {
         assert!(outcome.stdout.contains(words), "{words} in {}", outcome.stdout);
+    }
+}
+
+/// The names that it was granted, and how far they lead; of another it hears what to add, and nothing else.
+#[test]
+fn connections_by_name() {
+    let (playground, real) = (Server::of(Target::Playground), Server::of(Target::Real));
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("tidegate.yaml");
+    let text = format!(
+        "connections: {{play: {{conn: {play}}}, real: {{conn: {real}}}, other: {{conn: {real}}}}}",
+        play = playground.kubeconfig.display(),
+        real = real.kubeconfig.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let run =
+        || Run::guest("connections").flag_path("--config", &config).flag("--allow-connection=play,real");
+    assert_eq!(run().run().expect_code(0).stdout, "play\nreal\n");
+    let found = run().arguments(&["play", "real"]).run().expect_code(0);
+    let lines: Vec<&str> = found.stdout.lines().collect();
+    for (line, name) in lines.iter().zip(["play", "real"]) {
+        assert!(line.starts_with(&format!("{name}: Kubernetes v1.")), "{line}");
+        assert!(line.contains(" by KubeConfig, ") && line.ends_with(" namespaces"), "{line}");
+    }
+    assert_eq!(lines.len(), 2, "{}", found.stdout);
+    // What it was refused it did not get over, so the run says so too.
+    let refused = run().arguments(&["real", "other", "nothing"]).run().expect_code(126);
+    assert_eq!(refused.stdout.lines().count(), 1, "{}", refused.stdout);
+    for name in ["other", "nothing"] {
+        assert!(refused.stderr.contains(&format!("--allow-connection={name}")), "{}", refused.stderr);
     }
 }
 
