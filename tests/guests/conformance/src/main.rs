@@ -28,6 +28,7 @@ const CASES: &[(&str, Case)] = &[
     ("list", read::list),
     ("paged-list", read::paged_list),
     ("list-items", read::list_items),
+    ("item-streams", read::item_streams),
     ("label-selectors", read::label_selectors),
     ("field-selectors", read::field_selectors),
     ("metadata", read::metadata),

@@ -90,6 +90,35 @@ pub(crate) fn list_items(suite: &Suite) -> Verdict {
     same("items of a type of one's own", loose.len(), 5)
 }
 
+pub(crate) fn item_streams(suite: &Suite) -> Verdict {
+    let scratch = suite.namespace("item-streams")?;
+    for index in 0..5 {
+        scratch.make(&format!("m{index}"))?;
+    }
+    let masked = scratch.maps().list_stream(&ours().limit(2), &["metadata.name"])?;
+    let masked: Vec<ConfigMap> = masked.collect::<tidegate::Result<_>>()?;
+    same("typed items as they arrive", names(&masked), ["m0", "m1", "m2", "m3", "m4"])?;
+    let bare = |map: &ConfigMap| map.data.is_none() && map.metadata.uid.is_none();
+    holds("no field but the mask's", masked.iter().all(bare))?;
+    let all = scratch.maps().read_all_items(&ours().limit(2))?;
+    same("all of them in memory", names(&all), ["m0", "m1", "m2", "m3", "m4"])?;
+    same("with all of their fields", value(&all[4]), Some("1"))?;
+    for source in [tidegate::ListSource::Pages, tidegate::ListSource::Whole, tidegate::ListSource::WatchList]
+    {
+        let request = scratch.maps().list_items(&ours(), &["metadata.name"]).source(source);
+        let request = request.filter("object.metadata.name != 'm3'");
+        let mut loose: Vec<String> = suite
+            .client
+            .read_all_items::<Value>(&request)?
+            .iter()
+            .map(|item| item["metadata"]["name"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        loose.sort_unstable();
+        same(&format!("loose items by {source:?}"), loose, ["m0", "m1", "m2", "m4"])?;
+    }
+    Ok(())
+}
+
 pub(crate) fn label_selectors(suite: &Suite) -> Verdict {
     let scratch = suite.namespace("label-selectors")?;
     for (name, labels) in [
