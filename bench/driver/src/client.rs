@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use bench_scan::behind::OBJECTS;
+
 use crate::peers::Clients;
 use crate::process::Telling;
 use crate::server::Server;
@@ -12,12 +14,16 @@ use crate::work::Task;
 pub(crate) enum Peer {
     /// hyper and rustls, and nothing else; it scans as the guest does.
     Hyper,
+    /// The same over HTTP/2, all requests over one connection.
+    HyperTwo,
     /// kube-rs, decoding just what the work needs.
     Kube,
     /// The same, by pages of 500.
     KubePaged,
     /// `Api<Pod>` of kube-rs.
     KubeTyped,
+    /// The same, by pages of 500.
+    KubeTypedPaged,
     Kubectl,
     Deno,
 }
@@ -27,9 +33,11 @@ impl Peer {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Peer::Hyper => "hyper",
+            Peer::HyperTwo => "hyper h2",
             Peer::Kube => "kube-rs",
             Peer::KubePaged => "kube-rs paged",
             Peer::KubeTyped => "kube-rs typed",
+            Peer::KubeTypedPaged => "kube-rs typed, paged",
             Peer::Kubectl => "kubectl",
             Peer::Deno => "deno",
         }
@@ -51,7 +59,8 @@ pub(crate) fn ours(task: Task, clients: &Clients, server: &Server) -> (Command, 
             ("bench-get-loop", vec![server.pod.clone(), count.to_string(), ways.to_string()])
         }
         Task::List => ("bench-list", vec![LIST.to_owned()]),
-        Task::Watch { count } => ("bench-watch", vec![WATCH.to_owned(), count.to_string()]),
+        Task::Watch { count } => ("bench-watch", vec![LIST.to_owned(), count.to_string()]),
+        Task::Behind { events, writers } => ("bench-behind", behind(events, writers)),
     };
     let kubeconfig = server.kubeconfig();
     let mut command = clients.command(&clients.tidegate);
@@ -72,11 +81,11 @@ pub(crate) fn theirs(
     server: &Server,
 ) -> Option<(Command, Telling)> {
     match peer {
-        Peer::Hyper => Some((hyper(task, clients, server), Telling::Tally)),
-        Peer::Kube | Peer::KubePaged | Peer::KubeTyped => {
+        Peer::Hyper | Peer::HyperTwo => Some((hyper(peer, task, clients, server), Telling::Tally)),
+        Peer::Kube | Peer::KubePaged | Peer::KubeTyped | Peer::KubeTypedPaged => {
             Some((kube(peer, task, clients, server), Telling::Tally))
         }
-        Peer::Kubectl => Some(kubectl(task, clients, server)),
+        Peer::Kubectl => kubectl(task, clients, server),
         Peer::Deno => deno(task, clients, server).map(|command| (command, Telling::Tally)),
     }
 }
@@ -87,13 +96,32 @@ fn words(task: Task, server: &Server) -> (&'static str, Vec<String>) {
         Task::Get { count, ways } => ("get", vec![server.pod.clone(), count.to_string(), ways.to_string()]),
         Task::List => ("list", vec![LIST.to_owned()]),
         Task::Watch { count } => ("watch", vec![WATCH.to_owned(), count.to_string()]),
+        Task::Behind { events, writers } => ("behind", behind(events, writers)),
     }
 }
 
-fn hyper(task: Task, clients: &Clients, server: &Server) -> Command {
-    let (mode, rest) = words(task, server);
+fn behind(events: u64, writers: u64) -> Vec<String> {
+    vec![OBJECTS.to_owned(), events.to_string(), writers.to_string()]
+}
+
+/// Writes the object that is watched behind so many writers, whose objects it makes first.
+pub(crate) fn probe(writers: u64, clients: &Clients, server: &Server) -> Command {
     let mut command = clients.command(&clients.hyper);
-    command.args([mode, &server.address]).arg(server.ca()).arg(server.token()).args(rest);
+    command.args(["probe", &server.address]).arg(server.ca()).arg(server.token());
+    command.args([OBJECTS, &writers.to_string()]);
+    command
+}
+
+fn hyper(peer: Peer, task: Task, clients: &Clients, server: &Server) -> Command {
+    let (mode, rest) = words(task, server);
+    let suffix = if peer == Peer::HyperTwo { "-h2" } else { "" };
+    let mut command = clients.command(&clients.hyper);
+    command
+        .arg(format!("{mode}{suffix}"))
+        .arg(&server.address)
+        .arg(server.ca())
+        .arg(server.token())
+        .args(rest);
     command
 }
 
@@ -102,6 +130,7 @@ fn kube(peer: Peer, task: Task, clients: &Clients, server: &Server) -> Command {
     let suffix = match peer {
         Peer::KubePaged => "-paged",
         Peer::KubeTyped => "-typed",
+        Peer::KubeTypedPaged => "-typed-paged",
         _ => "",
     };
     let mut command = clients.command(&clients.kube);
@@ -109,10 +138,10 @@ fn kube(peer: Peer, task: Task, clients: &Clients, server: &Server) -> Command {
     command
 }
 
-/// `--raw` where that does the work: then kubectl does nothing besides.
-fn kubectl(task: Task, clients: &Clients, server: &Server) -> (Command, Telling) {
+/// `--raw` where that does the work: then kubectl does nothing besides. None for what it cannot do.
+fn kubectl(task: Task, clients: &Clients, server: &Server) -> Option<(Command, Telling)> {
     let mut command = clients.kubectl(&server.kubeconfig());
-    match task {
+    Some(match task {
         Task::Get { .. } => {
             command.args(["get", "--raw", &server.pod]);
             (command, Telling::Object)
@@ -125,7 +154,8 @@ fn kubectl(task: Task, clients: &Clients, server: &Server) -> (Command, Telling)
             command.args(["get", "--raw", WATCH]);
             (command, Telling::Events(count))
         }
-    }
+        Task::Behind { .. } => return None,
+    })
 }
 
 fn deno(task: Task, clients: &Clients, server: &Server) -> Option<Command> {

@@ -1,15 +1,17 @@
 //! Measures a work in pairs and makes rows of it.
 
-use bench_scan::Tally;
+use std::time::Duration;
+
+use bench_scan::{Delays, Tally};
 
 use crate::client::{self, Peer};
 use crate::options::Options;
 use crate::peers::Clients;
 use crate::pin::Processors;
-use crate::process::{self, Run};
+use crate::process::{self, Probe, Run};
 use crate::report::{Report, Row};
 use crate::server::Server;
-use crate::work::{Unit, Work};
+use crate::work::{Task, Unit, Work};
 use crate::{Failure, step};
 
 /// Where comparisons take place. Works that need the same server follow each other and share it.
@@ -48,7 +50,7 @@ impl Stage {
         };
         for &peer in work.peers.iter().filter(|&&peer| work.fits(peer, options.pace) && bench.has(peer)) {
             match bench.pairs(peer, wanted, options) {
-                Ok(row) => report.row(row)?,
+                Ok(rows) => rows.into_iter().try_for_each(|row| report.row(row))?,
                 Err(error) => report.error(work.name, peer.name(), &error.to_string()),
             }
         }
@@ -74,6 +76,7 @@ impl Bench<'_> {
     }
 
     fn ours(&self) -> Result<Run, Failure> {
+        let _probe = self.probe()?;
         let (command, telling) = client::ours(self.work.task, self.clients, self.server);
         process::measure(command, telling, self.work.pin, self.processors)
     }
@@ -81,11 +84,18 @@ impl Bench<'_> {
     fn theirs(&self, peer: Peer) -> Result<Run, Failure> {
         let client = client::theirs(peer, self.work.task, self.clients, self.server);
         let (command, telling) = client.ok_or("is not installed")?;
+        let _probe = self.probe()?;
         process::measure(command, telling, self.work.pin, self.processors)
     }
 
+    /// Who writes what is watched, where the work needs that.
+    fn probe(&self) -> Result<Option<Probe>, Failure> {
+        let Task::Behind { writers, .. } = self.work.task else { return Ok(None) };
+        Probe::start(client::probe(writers, self.clients, self.server)).map(Some)
+    }
+
     /// A B A B: what changes on the machine meanwhile changes it for both.
-    fn pairs(&self, peer: Peer, wanted: Tally, options: &Options) -> Result<Row, Failure> {
+    fn pairs(&self, peer: Peer, wanted: Tally, options: &Options) -> Result<Vec<Row>, Failure> {
         if self.work.warms_up(options.pace) {
             self.theirs(peer)?;
         }
@@ -94,18 +104,26 @@ impl Bench<'_> {
             ours.push(same(self.ours()?, wanted)?);
             theirs.push(same(self.theirs(peer)?, wanted)?);
         }
-        Ok(Row::new(self.work, peer, &self.sample(&ours), &self.sample(&theirs)))
+        let row =
+            |&unit: &Unit| Row::new(self.work.name, unit, peer, &sample(unit, &ours), &sample(unit, &theirs));
+        Ok(self.work.units.iter().map(row).collect())
     }
+}
 
-    fn sample(&self, runs: &[Run]) -> Sample {
-        let value = |run: &Run| match self.work.unit {
-            Unit::Milliseconds => run.whole.as_secs_f64() * 1e3,
-            Unit::Seconds => run.whole.as_secs_f64(),
-            Unit::PerSecond => run.tally.count as f64 / run.tally.elapsed.as_secs_f64(),
-        };
-        let megabytes = |run: &Run| run.peak as f64 / 1e6;
-        Sample { value: median(runs.iter().map(value)), megabytes: median(runs.iter().map(megabytes)) }
-    }
+fn sample(unit: Unit, runs: &[Run]) -> Sample {
+    let delay = |run: &Run, which: fn(&Delays) -> Duration| {
+        run.tally.delays.map_or(f64::NAN, |delays| which(&delays).as_secs_f64() * 1e3)
+    };
+    let value = |run: &Run| match unit {
+        Unit::Milliseconds => run.whole.as_secs_f64() * 1e3,
+        Unit::Seconds => run.whole.as_secs_f64(),
+        Unit::PerSecond => run.tally.count as f64 / run.tally.elapsed.as_secs_f64(),
+        Unit::Median => delay(run, |delays| delays.median),
+        Unit::P99 => delay(run, |delays| delays.p99),
+        Unit::Worst => delay(run, |delays| delays.worst),
+    };
+    let megabytes = |run: &Run| run.peak as f64 / 1e6;
+    Sample { value: median(runs.iter().map(value)), megabytes: median(runs.iter().map(megabytes)) }
 }
 
 /// The medians of one client's runs.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -76,6 +76,32 @@ pub(crate) fn measure(
     }
     let tally = tally.map_err(|error| format!("{}: {error}", shown(&command)))?;
     Ok(Run { whole, peak, tally })
+}
+
+/// A program that runs beside a client; stopped when dropped.
+pub(crate) struct Probe(Child);
+
+impl Probe {
+    /// Starts it, and waits until it says that it is ready.
+    pub(crate) fn start(mut command: Command) -> Result<Probe, Failure> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let child = command.spawn().map_err(|error| format!("start {}: {error}", shown(&command)))?;
+        let mut probe = Probe(child);
+        let stdout = probe.0.stdout.take().ok_or("a child without an output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        match line.trim() {
+            "ready" => Ok(probe),
+            _ => Err(format!("{} ended before it was ready", shown(&command)).into()),
+        }
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Kills the process at the deadline, unless the sender has been dropped before. It says whether it did.

@@ -10,7 +10,7 @@ use crate::Failure;
 use crate::client::Peer;
 use crate::compare::Sample;
 use crate::options::Options;
-use crate::work::Work;
+use crate::work::Unit;
 
 /// One comparison. This is the form of the JSON lines.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,10 +27,10 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn new(work: &Work, peer: Peer, ours: &Sample, theirs: &Sample) -> Row {
+    pub(crate) fn new(work: &'static str, unit: Unit, peer: Peer, ours: &Sample, theirs: &Sample) -> Row {
         Row {
-            work: work.name,
-            unit: work.unit.name(),
+            work,
+            unit: unit.name(),
             ours: rounded(ours.value),
             peer: peer.name(),
             theirs: rounded(theirs.value),
@@ -99,7 +99,7 @@ impl Report {
     /// The closing lines.
     pub(crate) fn close(self, absent: &[String]) -> Result<ExitCode, Failure> {
         println!(
-            "\nratio = tidegate / peer. ms and s: of the whole process, smaller is better. 1/s: larger is better."
+            "\nratio = tidegate / peer. ms and s: of the whole process, smaller is better. 1/s: larger is better.\np50, p99, max: ms from a write to its event, smaller is better."
         );
         for line in absent {
             println!("LEFT OUT: {line}");
@@ -116,7 +116,7 @@ impl Report {
 fn line(cells: &[String; 8]) {
     let [work, unit, ours, peer, theirs, ratio, ours_rss, theirs_rss] = cells;
     println!(
-        "| {work:<20} | {unit:<4} | {ours:>8} | {peer:<13} | {theirs:>8} | {ratio:>6} | {ours_rss:>6} | {theirs_rss:>6} |"
+        "| {work:<24} | {unit:<4} | {ours:>8} | {peer:<20} | {theirs:>8} | {ratio:>6} | {ours_rss:>6} | {theirs_rss:>6} |"
     );
 }
 

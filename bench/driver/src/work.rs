@@ -10,7 +10,8 @@ use crate::server::Load;
 pub(crate) struct Work {
     /// Of the published set.
     pub(crate) name: &'static str,
-    pub(crate) unit: Unit,
+    /// A row for each.
+    pub(crate) units: &'static [Unit],
     pub(crate) load: Load,
     pub(crate) task: Task,
     pub(crate) pin: Pin,
@@ -28,6 +29,8 @@ pub(crate) enum Task {
     List,
     /// So many events.
     Watch { count: u64 },
+    /// So many events of one object that somebody else writes, while the client itself has so many writes of others in flight.
+    Behind { events: u64, writers: u64 },
 }
 
 /// What a number means.
@@ -39,6 +42,12 @@ pub(crate) enum Unit {
     Seconds,
     /// Requests a second, measured within the client, whose start does not count: larger is better.
     PerSecond,
+    /// Half of the events took at most so many milliseconds from before they were written until the client had them.
+    Median,
+    /// The same of 99 of 100.
+    P99,
+    /// The same of all.
+    Worst,
 }
 
 impl Unit {
@@ -47,6 +56,9 @@ impl Unit {
             Unit::Milliseconds => "ms",
             Unit::Seconds => "s",
             Unit::PerSecond => "1/s",
+            Unit::Median => "p50",
+            Unit::P99 => "p99",
+            Unit::Worst => "max",
         }
     }
 }
@@ -72,17 +84,25 @@ impl Work {
 }
 
 const CLIENTS: &[Peer] = &[Peer::Hyper, Peer::Kube, Peer::Kubectl, Peer::Deno];
-const LISTERS: &[Peer] =
-    &[Peer::Hyper, Peer::Kube, Peer::KubePaged, Peer::KubeTyped, Peer::Kubectl, Peer::Deno];
+const LISTERS: &[Peer] = &[
+    Peer::Hyper,
+    Peer::Kube,
+    Peer::KubePaged,
+    Peer::KubeTyped,
+    Peer::KubeTypedPaged,
+    Peer::Kubectl,
+    Peer::Deno,
+];
 const WATCHERS: &[Peer] = &[Peer::Hyper, Peer::Kube, Peer::KubeTyped, Peer::Kubectl, Peer::Deno];
 /// kubectl starts anew for each request, which is the first work.
-const GETTERS: &[Peer] = &[Peer::Hyper, Peer::Kube, Peer::KubeTyped, Peer::Deno];
+const GETTERS: &[Peer] = &[Peer::Hyper, Peer::HyperTwo, Peer::Kube, Peer::KubeTyped, Peer::Deno];
+const WRITERS: &[Peer] = &[Peer::HyperTwo, Peer::Kube];
 
 /// All works. Those that need the same server follow each other.
 pub(crate) const WORKS: &[Work] = &[
     Work {
         name: "start and one GET",
-        unit: Unit::Milliseconds,
+        units: &[Unit::Milliseconds],
         load: Load::Small,
         task: Task::Get { count: 1, ways: 1 },
         pin: Pin::Apart,
@@ -92,7 +112,7 @@ pub(crate) const WORKS: &[Work] = &[
     },
     Work {
         name: "watch 100,000 events",
-        unit: Unit::Seconds,
+        units: &[Unit::Seconds],
         load: Load::Small,
         task: Task::Watch { count: 100_000 },
         pin: Pin::ServerOnly,
@@ -101,8 +121,28 @@ pub(crate) const WORKS: &[Work] = &[
         quick: 1,
     },
     Work {
+        name: "watch behind 100 writers",
+        units: &[Unit::Median, Unit::Worst],
+        load: Load::Small,
+        task: Task::Behind { events: 300, writers: 100 },
+        pin: Pin::ServerOnly,
+        peers: WRITERS,
+        thorough: 5,
+        quick: 1,
+    },
+    Work {
+        name: "watch behind 400 writers",
+        units: &[Unit::Median, Unit::P99],
+        load: Load::Small,
+        task: Task::Behind { events: 300, writers: 400 },
+        pin: Pin::ServerOnly,
+        peers: WRITERS,
+        thorough: 5,
+        quick: 1,
+    },
+    Work {
         name: "sequential GET",
-        unit: Unit::PerSecond,
+        units: &[Unit::PerSecond],
         load: Load::Small,
         task: Task::Get { count: 5_000, ways: 1 },
         pin: Pin::Apart,
@@ -112,7 +152,7 @@ pub(crate) const WORKS: &[Work] = &[
     },
     Work {
         name: "64-way GET",
-        unit: Unit::PerSecond,
+        units: &[Unit::PerSecond],
         load: Load::Small,
         task: Task::Get { count: 10_000, ways: 64 },
         pin: Pin::Apart,
@@ -122,7 +162,7 @@ pub(crate) const WORKS: &[Work] = &[
     },
     Work {
         name: "list 10,000 pods",
-        unit: Unit::Milliseconds,
+        units: &[Unit::Milliseconds],
         load: Load::Pods(10_000),
         task: Task::List,
         pin: Pin::ServerOnly,
@@ -132,7 +172,7 @@ pub(crate) const WORKS: &[Work] = &[
     },
     Work {
         name: "list 50,000 pods",
-        unit: Unit::Seconds,
+        units: &[Unit::Seconds],
         load: Load::Pods(50_000),
         task: Task::List,
         pin: Pin::ServerOnly,

@@ -1,10 +1,7 @@
 //! Lists objects as they arrive and keeps none; the host leaves out all but what is counted. Arguments: PATH.
 
 use bench_guest::lists::{self, ListOptions};
-use bench_guest::{Tally, count, run};
-
-const COUNTED: [&str; 4] =
-    ["metadata.name", "metadata.namespace", "metadata.uid", "metadata.resourceVersion"];
+use bench_guest::{COUNTED, Tally, count, run};
 
 fn main() {
     run(|client, arguments| {

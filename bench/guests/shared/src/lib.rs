@@ -7,13 +7,17 @@ mod bindings;
 use std::process;
 use std::time::Instant;
 
-pub use bench_scan::{Items, Tally, event, identity};
+pub use bench_scan::{Items, Tally, behind, event, identity};
 pub use bindings::tidegate::host::client::Client;
 pub use bindings::tidegate::host::lists;
 pub use bindings::tidegate::host::poll;
 pub use bindings::tidegate::host::types::{Error, EventType, Method, Pending, Request};
 
 use bindings::tidegate::host::detect;
+
+/// The fields that [`count`] looks at.
+pub const COUNTED: [&str; 4] =
+    ["metadata.name", "metadata.namespace", "metadata.uid", "metadata.resourceVersion"];
 
 /// Runs the work with a client and the program's arguments, and prints what it found.
 ///

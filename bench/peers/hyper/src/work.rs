@@ -9,15 +9,15 @@ use http_body_util::BodyExt;
 use crate::Outcome;
 use crate::connection::{Connection, Server};
 
-/// `count` GETs, `ways` of them in flight, each on a connection of its own.
+/// `count` GETs, `ways` of them in flight, each on a connection of its own where they cannot share one.
 pub(crate) async fn gets(server: &Server, path: &str, count: usize, ways: usize) -> Outcome<Tally> {
     // As in the guest, whose client has connected once when its clock starts.
     let first = server.connect().await?;
     let begin = Instant::now();
     let shares = (0..ways).map(|way| count / ways + usize::from(way < count % ways));
-    let mut first = Some(first);
+    let (shared, mut first) = (first.share(), Some(first));
     let runs = shares.map(|share| {
-        let connection = first.take();
+        let connection = first.take().or_else(|| shared.as_ref()?.share());
         async move {
             let connection = match connection {
                 Some(connection) => connection,

@@ -43,6 +43,21 @@ pub(crate) async fn typed(client: Client) -> Outcome<Tally> {
     Ok(tally(begin, pods.items.iter().map(Weigh::weight)))
 }
 
+pub(crate) async fn typed_paged(client: Client) -> Outcome<Tally> {
+    let begin = Instant::now();
+    let pods = Api::<Pod>::all(client);
+    let mut sum = Tally::default();
+    let mut parameters = ListParams::default().limit(PAGE);
+    loop {
+        let list = pods.list(&parameters).await?;
+        list.items.iter().for_each(|item| sum.add_weight(item.weight()));
+        let Some(token) = list.metadata.continue_.filter(|token| !token.is_empty()) else { break };
+        parameters = parameters.continue_token(&token);
+    }
+    sum.elapsed = begin.elapsed();
+    Ok(sum)
+}
+
 fn tally(begin: Instant, weights: impl Iterator<Item = usize>) -> Tally {
     let mut tally = Tally::default();
     weights.for_each(|weight| tally.add_weight(weight));

@@ -1,7 +1,9 @@
 //! kube-rs: its client over types that hold just what the work needs, or over `Api<Pod>` as most programs do.
 //!
-//! Arguments: `get|get-typed|list|list-paged|list-typed|watch|watch-typed PATH [COUNT [WAYS]]`; the server is in `$KUBECONFIG`.
+//! Arguments: `get|get-typed|list|list-paged|list-typed|list-typed-paged|watch|watch-typed PATH [COUNT [WAYS]]`, `behind PATH EVENTS
+//! WRITERS`; the server is in `$KUBECONFIG`.
 
+mod behind;
 mod gets;
 mod lean;
 mod lists;
@@ -35,8 +37,10 @@ fn run() -> Outcome<Tally> {
             "list" => lists::lean(client, path).await,
             "list-paged" => lists::paged(client, path).await,
             "list-typed" => lists::typed(client).await,
+            "list-typed-paged" => lists::typed_paged(client).await,
             "watch" => watches::lean(client, path, count as u64).await,
             "watch-typed" => watches::typed(client, path, count as u64).await,
+            "behind" => behind::behind(client, path, count, ways).await,
             _ => Err(format!("no such mode: {mode}").into()),
         }
     })
