@@ -99,7 +99,7 @@ impl Report {
     /// The closing lines.
     pub(crate) fn close(self, absent: &[String]) -> Result<ExitCode, Failure> {
         println!(
-            "\nratio = tidegate / peer. ms and s: of the whole process, smaller is better. 1/s: larger is better.\np50, p99, max: ms from a write to its event, smaller is better."
+            "\nratio = tidegate / peer. ms and s: of the whole process, smaller is better. 1/s: larger is better.\np50, p99, max: ms from the answer to a write until its event is there, smaller is better."
         );
         for line in absent {
             println!("LEFT OUT: {line}");

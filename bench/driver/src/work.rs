@@ -42,7 +42,7 @@ pub(crate) enum Unit {
     Seconds,
     /// Requests a second, measured within the client, whose start does not count: larger is better.
     PerSecond,
-    /// Half of the events took at most so many milliseconds from before they were written until the client had them.
+    /// Half of the events came at most so many milliseconds after their writer had the server's answer.
     Median,
     /// The same of 99 of 100.
     P99,

@@ -9,7 +9,7 @@ fn main() {
         let (path, wanted, writers) = (&arguments[0], number(arguments, 1), number(arguments, 2));
         let options = ListOptions::new();
         options.set_field_selector(behind::PROBE_SELECTOR);
-        options.set_mask(&["data.sent".to_owned()]);
+        options.set_mask(&["data.taken".to_owned()]);
         let events = lists::watch(client, path, options)?;
         let watching = events.subscribe();
         let begin = |writer| Writer::begin(client, path, writer);

@@ -18,7 +18,7 @@ const EACH: Duration = Duration::from_millis(5);
 /// Makes the objects of so many writers, says `ready`, and writes the watched object until it is stopped.
 pub(crate) async fn probe(server: &Server, path: &str, writers: usize) -> Outcome<Tally> {
     let mut connection = server.connect().await?;
-    for body in (0..writers).map(|writer| behind::written(writer, 0)).chain([behind::probe()]) {
+    for body in (0..writers).map(|writer| behind::written(writer, 0)).chain([behind::probe(behind::now())]) {
         let response = connection.send(Method::POST, path, body).await?;
         // Of an earlier run.
         if !matches!(response.status().as_u16(), 201 | 409) {
@@ -29,10 +29,11 @@ pub(crate) async fn probe(server: &Server, path: &str, writers: usize) -> Outcom
     println!("ready");
     std::io::stdout().flush()?;
     let object = format!("{path}/{}", behind::PROBE);
-    let mut ticks = tokio::time::interval(EACH);
+    let (mut ticks, mut taken) = (tokio::time::interval(EACH), behind::now());
     loop {
         ticks.tick().await;
-        put(&mut connection, &object, behind::probe()).await?;
+        put(&mut connection, &object, behind::probe(taken)).await?;
+        taken = behind::now();
     }
 }
 

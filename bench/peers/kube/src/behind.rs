@@ -26,7 +26,7 @@ struct Written {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Data {
-    sent: String,
+    taken: String,
 }
 
 /// Watches until so many events have come, while so many writers write.
@@ -51,7 +51,7 @@ async fn watch(client: &Client, path: &str, wanted: usize) -> Outcome<Tally> {
     while !seen.is_enough(wanted) {
         let event = events.next().await.ok_or("the watch ended early")??;
         if let WatchEvent::Modified(Written { data }) = event {
-            seen.add_sent(&data.sent);
+            seen.add_taken(&data.taken);
         }
     }
     Ok(seen.tally(wanted))
