@@ -227,6 +227,10 @@ pub(crate) fn check_bytes(text: &[u8]) -> Result<(), Invalid> {
 
 /// Percent-decodes once.
 fn decode(text: &[u8]) -> Vec<u8> {
+    // As most are, and each request asks.
+    if !text.contains(&b'%') {
+        return text.to_vec();
+    }
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&first, tail)) = rest.split_first() {
