@@ -23,6 +23,7 @@ pub struct AttachParams {
     /// Whether it runs in a terminal.
     pub tty: bool,
     /// How long the server may take to open the tunnel; 60 seconds where none. The process may run for as long as it likes.
+    /// Over `KubectlRaw`: how long kubectl waits until the pod runs.
     pub deadline: Option<Duration>,
 }
 

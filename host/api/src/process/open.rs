@@ -22,6 +22,7 @@ pub struct ProcessOptions {
     /// Whether it runs in a terminal. Default: no.
     pub tty: bool,
     /// How long the server may take to open the tunnel. Default: 60 s. The process may run for as long as it likes.
+    /// Over `KubectlRaw`: how long kubectl waits until the pod runs.
     pub deadline: Duration,
 }
 

@@ -30,6 +30,9 @@ const PIECE: usize = 64 * 1024;
 /// How long words are held back that may be kubectl's own and not the process's.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// How long what kubectl wrote last is waited for once it has ended: a plugin that lives on may hold the pipes open.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
 /// What a path asks `kubectl exec` for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Exec {
@@ -118,6 +121,8 @@ pub(super) async fn drive(mut child: Child, streams: Streams, shared: Arc<Shared
         buffer: BytesMut::new(),
         said: Said::default(),
         timer: None,
+        exit: None,
+        last_words: None,
     };
     poll_fn(|cx| pump.poll(cx)).await
 }
@@ -135,6 +140,18 @@ struct Pump {
     said: Said,
     /// When what is held back is let go.
     timer: Option<Pin<Box<Sleep>>>,
+    exit: Option<Exit>,
+    /// Until when the pipes of a kubectl that has ended are read.
+    last_words: Option<Pin<Box<Sleep>>>,
+}
+
+/// What of a pipe was not read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Nothing that is there by now.
+    Nothing,
+    /// Perhaps something: there is no room for more.
+    Perhaps,
 }
 
 impl Pump {
@@ -142,13 +159,28 @@ impl Pump {
         self.shared.register(cx);
         self.poll_stdin(cx);
         let broken = |error| Error::new(Code::Protocol, "kubectl's output broke off").because(error);
-        self.poll_stdout(cx).map_err(broken)?;
-        self.poll_stderr(cx).map_err(broken)?;
+        self.poll_exit(cx).map_err(broken)?;
+        let left = [self.poll_stdout(cx).map_err(broken)?, self.poll_stderr(cx).map_err(broken)?];
+        let Some(exit) = self.exit else { return Poll::Pending };
         if self.stdout.is_some() || self.stderr.is_some() {
-            return Poll::Pending;
+            if left.contains(&Left::Perhaps) {
+                return Poll::Pending;
+            }
+            let last_words =
+                self.last_words.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + LAST_WORDS)));
+            ready!(last_words.as_mut().poll(cx));
         }
-        let exit = ready!(pin!(self.child.wait()).poll(cx)).map_err(broken)?;
         Poll::Ready(self.ended(exit))
+    }
+
+    /// Asked from the start, as the pipes alone do not tell: others may hold them open.
+    fn poll_exit(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.exit.is_none()
+            && let Poll::Ready(exit) = pin!(self.child.wait()).poll(cx)
+        {
+            self.exit = Some(exit?);
+        }
+        Ok(())
     }
 
     fn poll_stdin(&mut self, cx: &mut Context<'_>) {
@@ -175,10 +207,11 @@ impl Pump {
         }
     }
 
-    fn poll_stdout(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while let Some(stdout) = &mut self.stdout
-            && self.shared.has_room()
-        {
+    fn poll_stdout(&mut self, cx: &mut Context<'_>) -> io::Result<Left> {
+        while let Some(stdout) = &mut self.stdout {
+            if !self.shared.has_room() {
+                return Ok(Left::Perhaps);
+            }
             match read(stdout, &mut self.buffer, cx) {
                 Poll::Ready(Ok(bytes)) if bytes.is_empty() => self.stdout = None,
                 Poll::Ready(Ok(bytes)) if self.streams.stdout => {
@@ -189,33 +222,45 @@ impl Pump {
                 Poll::Pending => break,
             }
         }
-        Ok(())
+        Ok(Left::Nothing)
     }
 
-    fn poll_stderr(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        while let Some(stderr) = &mut self.stderr
-            && self.shared.has_room()
-        {
+    fn poll_stderr(&mut self, cx: &mut Context<'_>) -> io::Result<Left> {
+        while let Some(stderr) = &mut self.stderr {
+            if !self.shared.has_room() {
+                // What follows what is held back may be waiting to be read, and make it kubectl's.
+                self.timer = None;
+                return Ok(Left::Perhaps);
+            }
             match read(stderr, &mut self.buffer, cx) {
                 Poll::Ready(Ok(bytes)) if bytes.is_empty() => self.stderr = None,
                 Poll::Ready(Ok(bytes)) => {
                     let said = self.said.hear(&bytes);
+                    // What only grows is not held back for longer.
+                    if !said.is_empty() {
+                        self.timer = None;
+                    }
                     self.put_stderr(said);
-                    self.timer = None;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => break,
             }
         }
-        if self.stderr.is_some() && self.said.holds() {
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + PATIENCE)));
-            if timer.as_mut().poll(cx).is_ready() {
-                self.timer = None;
-                let said = self.said.let_go();
-                self.put_stderr(said);
-            }
+        self.poll_held(cx);
+        Ok(Left::Nothing)
+    }
+
+    /// Lets go what was held back for long enough while kubectl went on.
+    fn poll_held(&mut self, cx: &mut Context<'_>) {
+        if self.stderr.is_none() || self.exit.is_some() || !self.said.holds() {
+            return;
         }
-        Ok(())
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + PATIENCE)));
+        if timer.as_mut().poll(cx).is_ready() {
+            self.timer = None;
+            let said = self.said.let_go();
+            self.put_stderr(said);
+        }
     }
 
     fn put_stderr(&self, bytes: Bytes) {
@@ -228,7 +273,8 @@ impl Pump {
     fn ended(&mut self, exit: Exit) -> Result<(), Error> {
         let status = match exit {
             Exit::Code(0) => json!({ "kind": "Status", "status": "Success" }),
-            Exit::Code(code) if code_in(self.said.held()) == Some(code) => {
+            // Also where it was let go, because kubectl took its time to end.
+            Exit::Code(code) if code_in(self.said.last()) == Some(code) => {
                 self.said.forget_code();
                 json!({
                     "kind": "Status",

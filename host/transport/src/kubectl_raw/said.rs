@@ -11,6 +11,9 @@ const OWN: [&[u8]; 3] = [b"Error from server", b"error: ", b"Unable to connect t
 /// How much of what was said last is kept to tell why kubectl failed.
 const KEPT: usize = 64 * 1024;
 
+/// How much is held back at most: kubectl's own last words are short, and a line without an end is the process's.
+const HELD: usize = 8 * 1024;
+
 /// The process's standard error, from which kubectl's own last words are held back.
 #[derive(Debug, Default)]
 pub(super) struct Said {
@@ -26,18 +29,14 @@ impl Said {
             self.last.drain(..self.last.len() - KEPT);
         }
         self.held.extend_from_slice(bytes);
-        let own = own(&self.held);
+        let line = own_line(&self.held);
+        let own = sentence(&self.held).max(if line > HELD { 0 } else { line });
         self.held.split_to(self.held.len() - own).freeze()
     }
 
     /// Whether anything is held back.
     pub(super) fn holds(&self) -> bool {
         !self.held.is_empty()
-    }
-
-    /// What is held back.
-    pub(super) fn held(&self) -> &[u8] {
-        &self.held
     }
 
     /// What is held back was the process's.
@@ -64,19 +63,21 @@ pub(super) fn code_in(words: &[u8]) -> Option<i32> {
     std::str::from_utf8(digits.strip_suffix(b"\n")?).ok()?.parse().ok()
 }
 
-/// How many bytes at the end may be kubectl's own.
-fn own(words: &[u8]) -> usize {
-    let own_line = {
-        let line = words.trim_ascii_end().iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        OWN.iter().any(|begin| words[line..].starts_with(begin)).then_some(words.len() - line)
-    };
+/// How many bytes at the end are a line that begins as kubectl's own do.
+fn own_line(words: &[u8]) -> usize {
+    let line = words.trim_ascii_end().iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    if OWN.iter().any(|begin| words[line..].starts_with(begin)) { words.len() - line } else { 0 }
+}
+
+/// How many bytes at the end may be the sentence about the code.
+fn sentence(words: &[u8]) -> usize {
     let sentence = last_of(words, CODE).filter(|at| {
         let digits = &words[at + CODE.len()..];
         let digits = digits.strip_suffix(b"\n").unwrap_or(digits);
         digits.len() <= 11 && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-')
     });
     let begun = || (1..CODE.len()).rev().find(|&length| words.ends_with(&CODE[..length]));
-    own_line.max(sentence.map(|at| words.len() - at).or_else(begun)).unwrap_or_default()
+    sentence.map(|at| words.len() - at).or_else(begun).unwrap_or_default()
 }
 
 fn last_of(words: &[u8], what: &[u8]) -> Option<usize> {
@@ -129,7 +130,7 @@ mod tests {
             for part in parts {
                 heard.extend_from_slice(&said.hear(part.as_bytes()));
             }
-            let found = code_in(said.held());
+            let found = code_in(said.last());
             assert_eq!(found, code, "{name}");
             if found.is_some() {
                 said.forget_code();
@@ -147,5 +148,25 @@ mod tests {
             assert_eq!(said.hear(&[b'x'; 1000]).len(), 1000);
         }
         assert!(said.last().len() == KEPT && said.last.len() <= 2 * KEPT + 1000);
+    }
+
+    #[test]
+    fn what_is_held_back_is_bounded() {
+        for (begin, flood) in
+            [("error: ", "x"), ("error: x", "\n"), ("", "error: "), ("Error from server", " ")]
+        {
+            let mut said = Said::default();
+            let mut heard = said.hear(begin.as_bytes()).len();
+            let flood = flood.repeat(1000);
+            for _ in 0..100 {
+                heard += said.hear(flood.as_bytes()).len();
+                assert!(said.held.len() <= HELD, "{begin:?} {}", said.held.len());
+            }
+            heard += said.hear(b"\ncommand terminated with exit code 9\n").len();
+            assert_eq!(code_in(said.last()), Some(9), "{begin:?}");
+            said.forget_code();
+            heard += said.let_go().len();
+            assert_eq!(heard, begin.len() + 100 * flood.len() + 1, "{begin:?}");
+        }
     }
 }

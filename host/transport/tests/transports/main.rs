@@ -11,6 +11,7 @@ mod detection;
 mod floods;
 mod http;
 mod kubectl;
+mod kubectl_exec;
 mod packed;
 mod peer;
 mod pki;
