@@ -16,6 +16,9 @@ const CAP: usize = 256 * 1024;
 /// The largest message.
 const MESSAGE: usize = 64 * 1024;
 
+/// Pieces below this are copied: a slice of what was read would keep all of that for as long as it waits, which is not counted.
+const SMALL: usize = 16 * 1024;
+
 /// What each message counts for besides its bytes, so that many empty ones are bounded too.
 const OVERHEAD: usize = 64;
 
@@ -159,7 +162,10 @@ impl Shared {
     }
 
     /// Something came.
-    pub(crate) fn put(&self, piece: Piece) {
+    pub(crate) fn put(&self, mut piece: Piece) {
+        if piece.bytes.len() < SMALL {
+            piece.bytes = Bytes::copy_from_slice(&piece.bytes);
+        }
         let mut state = self.lock();
         if !state.finishing {
             let length = piece.bytes.len();
@@ -221,5 +227,22 @@ async fn until<T>(changed: &Notify, ready: impl Fn() -> Option<T>) -> T {
             return answer;
         }
         told.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_keeps_no_more_than_it_counts_for() {
+        let read = Bytes::from(vec![1; MESSAGE]);
+        let shared = Shared::default();
+        for length in [0, 1, SMALL - 1, SMALL, MESSAGE] {
+            shared.put(Piece { channel: 1, bytes: read.slice(..length), ends: true });
+            let Poll::Ready(Ok(Some(piece))) = shared.try_next() else { panic!("nothing came") };
+            assert_eq!(piece.bytes, read.slice(..length));
+            assert_eq!(piece.bytes.as_ptr() == read.as_ptr(), length >= SMALL, "{length}");
+        }
     }
 }

@@ -59,7 +59,8 @@ struct Driver<S> {
     beat: Beat,
     timer: Pin<Box<Sleep>>,
     unflushed: bool,
-    /// Nothing can be written any more, since when and why. What the server said before that may still be read.
+    /// Nothing can be written any more, and why. What the server said before that may still be read: its time counts from this moment,
+    /// the last at which something was read or there was no room for it.
     broken: Option<(Instant, io::Error)>,
     /// Our close frame was put into the encoder.
     said_all: bool,
@@ -142,6 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Poll::Ready(end);
             }
             if !self.shared.has_room() {
+                self.still_says();
                 return Poll::Pending;
             }
             let buffer = self.decoder.buffer();
@@ -153,6 +155,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             };
             self.read += read as u64;
             self.beat.heard(Instant::now());
+            self.still_says();
+        }
+    }
+
+    /// A slow reader takes no time from a server's last words.
+    fn still_says(&mut self) {
+        if let Some((since, _)) = &mut self.broken {
+            *since = Instant::now();
         }
     }
 
@@ -258,5 +268,52 @@ impl Masks {
             self.drawn.extend(bytes.as_chunks().0);
         }
         Ok(self.drawn.pop().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use tokio::io::join;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_loses_nothing_of_what_was_said_before_a_break() {
+        const PIECES: usize = 20;
+        let mut said = Vec::new();
+        for _ in 0..PIECES {
+            said.extend([0x82, 126]);
+            said.extend(50_001u16.to_be_bytes());
+            said.extend([1; 50_001]);
+        }
+        said.extend([0x88, 2, 3, 232]);
+        // Nothing can be written there.
+        let io = join(Cursor::new(said), Cursor::new(Box::<[u8]>::default()));
+        let shared = Arc::new(Shared::default());
+        shared.try_send(0, &mut Bytes::from_static(b"x")).expect("room");
+        let driving = tokio::spawn(drive(io, Bytes::new(), shared.clone()));
+        let mut read = 0;
+        while read < PIECES * 50_000 {
+            sleep(2 * LAST_WORDS).await;
+            let Poll::Ready(Ok(Some(piece))) = shared.try_next() else { panic!("lost after {read} bytes") };
+            read += piece.bytes.len();
+        }
+        driving.await.expect("driven").expect("an end by agreement");
+        assert_eq!(read, PIECES * 50_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_takes_nothing_more_has_its_time_for_last_words() {
+        let (ours, _theirs) = tokio::io::duplex(64);
+        let io = join(ours, Cursor::new(Box::<[u8]>::default()));
+        let shared = Arc::new(Shared::default());
+        shared.try_send(0, &mut Bytes::from_static(b"x")).expect("room");
+        let begun = Instant::now();
+        let error = drive(io, Bytes::new(), shared).await.expect_err("cut");
+        assert_eq!(error.code(), Code::Protocol);
+        assert!(begun.elapsed() >= LAST_WORDS && begun.elapsed() < 2 * LAST_WORDS, "{:?}", begun.elapsed());
     }
 }
