@@ -35,6 +35,9 @@ impl ListenPattern {
     /// Whether the pattern covers this address. Port 0, a port that the system chooses, is covered by patterns without a port.
     pub fn matches(&self, address: SocketAddr) -> bool {
         let (ip, port) = (address.ip().to_canonical(), address.port());
+        if ip.is_unspecified() && !self.0.is_address() {
+            return false;
+        }
         let by_name = is_loopback(ip) && self.0.matches_name("localhost", port);
         by_name || self.0.matches_address(ip, port)
     }
@@ -121,6 +124,14 @@ mod tests {
             ("0.0.0.0", "127.0.0.1:9", false),
             ("::", "[::]:9", true),
             ("::/0", "127.0.0.1:9", false),
+            ("::/0", "[fd00::1]:9", true),
+            ("::/0", "[::]:9", false),
+            ("::/8", "[::]:9", false),
+            ("::/128", "[::]:9", true),
+            ("0.0.0.0/0", "10.0.0.1:9", true),
+            ("0.0.0.0/0", "0.0.0.0:9", false),
+            ("0.0.0.0/8", "[::ffff:0.0.0.0]:9", false),
+            ("0.0.0.0/32", "0.0.0.0:9", true),
         ] {
             let parsed = ListenPattern::parse(pattern).expect(pattern);
             assert_eq!(parsed.matches(address.parse().expect("an address")), covers, "{pattern} {address}");
@@ -134,6 +145,8 @@ mod tests {
             ("10.0.0.1:80", "[::]:80", true),
             ("10.0.0.1:80", "0.0.0.0:81", false),
             ("10.0.0.1", "10.0.0.2:80", false),
+            ("::/0", "[::]:80", true),
+            ("0.0.0.0/0", "0.0.0.0:80", true),
         ] {
             let parsed = ListenPattern::parse(pattern).expect(pattern);
             assert_eq!(parsed.reaches(address.parse().expect("an address")), reaches, "{pattern} {address}");

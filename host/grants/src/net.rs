@@ -94,6 +94,11 @@ impl NetPattern {
             && self.covers_port(port)
     }
 
+    /// Whether the pattern is one address.
+    pub(crate) fn is_address(&self) -> bool {
+        matches!(&self.host, HostPattern::Network(network) if network.is_single())
+    }
+
     fn covers_name(&self, name: &str) -> bool {
         match &self.host {
             HostPattern::Name(own) => own == name,
