@@ -10,7 +10,7 @@ use tidegate_kube::request::{Method, Request};
 use tidegate_transport::{Code, Error, Feature, Transport, Tunnel};
 use tokio::sync::Mutex;
 
-use crate::discovery::segment;
+use crate::path;
 
 /// A connection to a port of a pod. Dropped, it is closed at once, whatever waits to be sent.
 ///
@@ -27,7 +27,7 @@ impl Forward {
     /// Connects to a port of a pod, in this namespace or the connection's own. That nobody listens there is told by
     /// [`next`](Forward::next): the server says so only after it has agreed.
     ///
-    /// Errors: [`Code::Unsupported`] over a transport that cannot; [`Code::InvalidRequest`] for port 0; and as
+    /// Errors: [`Code::Unsupported`] over a transport that cannot; [`Code::InvalidRequest`] for port 0 and what is no name; and as
     /// [`Transport::tunnel`](tidegate_transport::Transport::tunnel).
     pub async fn open(
         transport: Arc<dyn Transport>,
@@ -43,7 +43,7 @@ impl Forward {
             return Err(Error::new(Code::Unsupported, text));
         }
         let namespace = namespace.or(transport.default_namespace()).unwrap_or("default");
-        let path = format!("/api/v1/namespaces/{}/pods/{}/portforward", segment(namespace), segment(pod));
+        let path = format!("{}/portforward", path::pod(namespace, pod)?);
         let request = Request::new(Method::Get, path).with_query("ports", port.to_string());
         let tunnel = transport.tunnel(request, PROTOCOLS).await?;
         Ok(Forward { tunnel, port: Mutex::new(Port::new(port)) })

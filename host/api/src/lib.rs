@@ -14,4 +14,5 @@ pub mod forward;
 pub mod logs;
 pub mod middleware;
 pub mod objects;
+mod path;
 pub mod process;

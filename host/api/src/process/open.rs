@@ -6,7 +6,7 @@ use tidegate_kube::request::{DEFAULT_DEADLINE, Method, Request};
 use tidegate_transport::{Code, Error, Feature, Transport};
 
 use super::Process;
-use crate::discovery::segment;
+use crate::path;
 
 /// What of a process is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,13 +93,7 @@ async fn open(
         return Err(Error::new(Code::InvalidRequest, text));
     }
     let namespace = namespace.or(transport.default_namespace()).unwrap_or("default");
-    for (what, name) in [("namespace", namespace), ("pod", pod)] {
-        // Another name would lead to another path.
-        if name.is_empty() || name.contains('/') {
-            return Err(Error::new(Code::InvalidRequest, format!("{name:?} is no name of a {what}")));
-        }
-    }
-    let path = format!("/api/v1/namespaces/{}/pods/{}/{subresource}", segment(namespace), segment(pod));
+    let path = format!("{}/{subresource}", path::pod(namespace, pod)?);
     query.extend(options.container.iter().map(|container| ("container".to_owned(), container.clone())));
     let streams =
         [("stdin", options.stdin), ("stdout", options.stdout), ("stderr", stderr), ("tty", options.tty)];
