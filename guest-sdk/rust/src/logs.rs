@@ -165,7 +165,7 @@ impl LogRequest {
         self
     }
 
-    /// How many containers are followed at a time; 64 unless set.
+    /// How many containers are followed at a time; 64 unless set, 1024 at most.
     #[must_use]
     pub fn at_once(mut self, containers: u32) -> Self {
         self.at_once = Some(containers);

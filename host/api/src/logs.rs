@@ -31,6 +31,15 @@ pub use stream::LogStream;
 /// How many containers are followed at a time unless it is said.
 pub const AT_ONCE: usize = 64;
 
+/// How many containers are followed at a time at most, whatever is said.
+pub const MAX_AT_ONCE: usize = 1024;
+
+/// How many pods selectors may select, at any time.
+pub const MAX_PODS: usize = 16_384;
+
+/// How many containers may wait their turn.
+pub const MAX_WAITING: usize = 65_536;
+
 /// How many lines a part has at most.
 pub(crate) const LINES: usize = 256;
 
@@ -86,7 +95,7 @@ pub struct LogOptions {
     pub limit_bytes: Option<u64>,
     /// Whether each line begins with its time, RFC 3339 with nanoseconds, and a space.
     pub timestamps: bool,
-    /// How many containers are followed at a time; [`AT_ONCE`] unless set, at least 1. Others wait until one ends.
+    /// How many containers are followed at a time; [`AT_ONCE`] unless set, at least 1, at most [`MAX_AT_ONCE`]. Others wait until one ends.
     pub at_once: Option<usize>,
 }
 
@@ -147,6 +156,14 @@ impl LogOptions {
         }
     }
 
+    /// How many containers are read at a time.
+    fn at_once(&self) -> usize {
+        match self.follow {
+            true => self.at_once.unwrap_or(AT_ONCE).clamp(1, MAX_AT_ONCE),
+            false => 1,
+        }
+    }
+
     /// The beginning of the log, as the server takes it.
     fn begin(&self, request: &mut Request) {
         match &self.since {
@@ -157,6 +174,18 @@ impl LogOptions {
         if let Some(lines) = self.tail {
             add(request, "tailLines", lines.to_string());
         }
+    }
+
+    /// The same beginning, of a log that was opened first so long ago and has given no line: what was written since then is not cut to a
+    /// number of lines. A time span is rounded up, so that up to a second before the beginning may come too.
+    fn begin_again(&self, passed: Duration, request: &mut Request) {
+        let ago = match (&self.since, self.tail) {
+            (Some(Since::Time(time)), _) => return add(request, "sinceTime", time.clone()),
+            (Some(Since::Ago(ago)), _) => ago.as_secs().max(1),
+            (None, Some(_)) => 0,
+            (None, None) => return,
+        };
+        add(request, "sinceSeconds", ago.saturating_add(passed.as_secs()).saturating_add(1).to_string());
     }
 }
 

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, stream};
 use peer::{Says, Table};
 use serde_json::json;
-use tidegate_api::logs::{Containers, LogOptions, LogStream, PartEvent, Pods, Since};
+use tidegate_api::logs::{Containers, LogOptions, LogStream, MAX_PODS, PartEvent, Pods, Since};
 use tidegate_kube::date;
 use tidegate_kube::request::Request;
 use tidegate_kube::status::Status;
@@ -288,5 +288,59 @@ async fn what_ends_a_log_before_its_time() {
             }
         }
         assert_eq!(failed, [("a".to_owned(), code), ("b".to_owned(), code)]);
+    }
+}
+
+const PODS: &str = "/api/v1/namespaces/shop/pods";
+
+/// Pods of these names, each with one container, and the token of the next page.
+fn list<'a>(pods: impl IntoIterator<Item = (&'a str, &'a str)>, next: &str) -> Says {
+    let pods = pods.into_iter().map(|(name, container)| {
+        json!({ "metadata": { "name": name, "namespace": "shop", "uid": name }, "spec": { "containers": [{ "name": container }] } })
+    });
+    let items: Vec<_> = pods.collect();
+    Says::Text("application/json", json!({ "metadata": { "continue": next }, "items": items }).to_string())
+}
+
+async fn select(answers: Vec<(&'static str, Says)>, options: LogOptions) -> Result<LogStream, Error> {
+    let all = Pods::Selected { labels: String::new(), fields: String::new() };
+    LogStream::open(Table::new(answers).dynamic(), Some("shop"), all, options).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn selected_pods_that_lack_the_container_are_left_out() {
+    let named = |name: &str, follow| LogOptions {
+        containers: Containers::Named(name.to_owned()),
+        follow,
+        ..LogOptions::default()
+    };
+    let pods = list([("one", "a"), ("two", "b")], "");
+    let log = ("/api/v1/namespaces/shop/pods/two/log", Says::Text("text/plain", "hello\n".into()));
+    let mut logs = select(vec![(PODS, pods.clone()), log], named("b", false)).await.unwrap();
+    let first = logs.next().await.unwrap().unwrap();
+    assert!(first.place.pod == "two" && matches!(first.event, PartEvent::Lines(_)), "{first:?}");
+    let refused = select(vec![(PODS, pods.clone())], named("c", false)).await.err().unwrap();
+    assert_eq!(refused.code(), Code::InvalidRequest);
+    // One that has it may come.
+    assert!(select(vec![(PODS, pods)], named("c", true)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_much_says_its_cap() {
+    let names: Vec<String> = (0..=MAX_PODS).map(|number| format!("p{number}")).collect();
+    let many = list(names.iter().map(|name| (name.as_str(), "c")), "");
+    let endless = (0..1001).map(|page| list([], &format!("page {page}"))).collect();
+    for (what, answer, cap) in [("pods", many, "16384"), ("pages", Says::InTurn(endless), "1000")] {
+        let refused = select(vec![(PODS, answer)], LogOptions::default()).await.err().unwrap();
+        assert!(refused.code() == Code::TooLarge && refused.to_string().contains(cap), "{what}: {refused}");
+    }
+    // However many are wished for, 1024 are followed.
+    let pods = list(names[..1030].iter().map(|name| (name.as_str(), "c")), "");
+    let wish = LogOptions { follow: true, at_once: Some(usize::MAX), ..LogOptions::default() };
+    let mut logs = select(vec![(PODS, pods)], wish).await.unwrap();
+    for name in &names[1024..1030] {
+        let part = logs.next().await.unwrap().unwrap();
+        assert_eq!(part.place.pod, *name);
+        assert!(matches!(&part.event, PartEvent::Queued(text) if text.contains("1024")), "{part:?}");
     }
 }

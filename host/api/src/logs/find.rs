@@ -10,15 +10,18 @@ use tidegate_kube::request::{Method, Request};
 use tidegate_transport::{Code, Error, Transport};
 use tokio::time::sleep;
 
-use super::add;
 use super::follow::decode;
 use super::pod::{Metadata, Pod};
 use super::retry::{Pause, has_code, may_pass};
-use crate::discovery::segment;
+use super::{MAX_PODS, add};
 use crate::objects::{EventType, MAX_BODY, Watch};
+use crate::path;
 
 /// How many pods a page has.
 const PAGE: &str = "500";
+
+/// How many pages are read at most, however few pods they have.
+const PAGES: usize = 1000;
 
 /// Looks for pods.
 pub(super) struct Finder {
@@ -50,27 +53,27 @@ struct ListMeta {
 }
 
 impl Finder {
-    /// In one namespace, or in all.
+    /// In one namespace, or in all. Errors: [`Code::InvalidRequest`] for what is no name.
     pub(super) fn new(
         transport: Arc<dyn Transport>,
         namespace: Option<&str>,
         labels: String,
         fields: String,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let path = match namespace {
-            Some(namespace) => format!("/api/v1/namespaces/{}/pods", segment(namespace)),
+            Some(namespace) => path::pods(namespace)?,
             None => "/api/v1/pods".to_owned(),
         };
         let selectors = [("labelSelector", labels), ("fieldSelector", fields)];
         let selectors = selectors.into_iter().filter(|(_, selector)| !selector.is_empty()).collect();
         let (given, version, watch, found, pause) = Default::default();
-        Self { transport, path, selectors, given, version, watch, found, pause }
+        Ok(Self { transport, path, selectors, given, version, watch, found, pause })
     }
 
-    /// The pods that there are.
+    /// The pods that there are. Errors: [`Code::TooLarge`] for more than [`MAX_PODS`]; and as of any request.
     pub(super) async fn list(&mut self) -> Result<Vec<Pod>, Error> {
         let (mut pods, mut token) = (Vec::new(), String::new());
-        loop {
+        for _ in 0..PAGES {
             let mut request = self.request();
             add(&mut request, "limit", PAGE.to_owned());
             if !token.is_empty() {
@@ -79,17 +82,27 @@ impl Finder {
             let body = self.transport.clone().send(request, None).await?.body.whole(MAX_BODY).await?;
             let list: List = decode(&body)?;
             pods.extend(list.items.unwrap_or_default());
-            self.version = list.metadata.resource_version;
-            // A server that names the same page again would be asked for ever.
-            if list.metadata.continue_token.is_empty() || list.metadata.continue_token == token {
-                break;
+            if pods.len() > MAX_PODS {
+                return Err(too_many());
             }
-            token = list.metadata.continue_token;
+            let ListMeta { resource_version, continue_token } = list.metadata;
+            // A server that names the same page again would be asked for ever.
+            if continue_token.is_empty() || continue_token == token {
+                self.version = resource_version;
+                return Ok(self.new_ones(pods));
+            }
+            token = continue_token;
         }
+        let text = format!("the server's list of pods has no end after {PAGES} pages, which is the cap");
+        Err(Error::new(Code::TooLarge, text))
+    }
+
+    /// Those of all pods that were not given.
+    fn new_ones(&mut self, mut pods: Vec<Pod>) -> Vec<Pod> {
         let there: BTreeSet<&String> = pods.iter().map(|pod| &pod.metadata.uid).collect();
         self.given.retain(|uid| there.contains(uid));
         pods.retain(|pod| self.given.insert(pod.metadata.uid.clone()));
-        Ok(pods)
+        pods
     }
 
     /// The pods that come after the list, one by one. Goes on whatever breaks; ends after an error that does not pass.
@@ -100,23 +113,28 @@ impl Finder {
                 if let Some(pod) = finder.found.pop_front() {
                     return Some((Ok(pod), Some(finder)));
                 }
-                match finder.look().await {
-                    Ok(()) => {}
-                    Err(error) if may_pass(&error) || has_code(&error, 410) => finder.list_again().await,
-                    Err(error) => return Some((Err(error), None)),
+                let looked = match finder.look().await {
+                    Err(error) if passes(&error) => finder.list_again().await,
+                    looked => looked,
+                };
+                if let Err(error) = looked {
+                    return Some((Err(error), None));
                 }
             }
         });
         later.boxed()
     }
 
-    async fn list_again(&mut self) {
+    async fn list_again(&mut self) -> Result<(), Error> {
         self.watch = None;
         sleep(self.pause.next()).await;
-        // What fails now fails at the next watch too.
-        if let Ok(pods) = self.list().await {
-            self.found.extend(pods);
+        match self.list().await {
+            Ok(pods) => self.found.extend(pods),
+            // The next watch fails too, or goes on from where the last one was.
+            Err(error) if passes(&error) => {}
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 
     /// One event of the watch.
@@ -139,6 +157,9 @@ impl Finder {
             EventType::Added | EventType::Modified => {
                 if self.given.insert(uid.clone()) {
                     self.found.push_back(pod);
+                }
+                if self.given.len() > MAX_PODS {
+                    return Err(too_many());
                 }
             }
             EventType::Deleted => {
@@ -164,6 +185,18 @@ impl Finder {
         }
         request
     }
+}
+
+/// Whether to list anew and go on: what failed may work later, or the watch was too far behind.
+fn passes(error: &Error) -> bool {
+    may_pass(error) || has_code(error, 410)
+}
+
+fn too_many() -> Error {
+    let text = format!(
+        "more than {MAX_PODS} pods are selected, which is the cap: name a namespace, or select fewer"
+    );
+    Error::new(Code::TooLarge, text)
 }
 
 fn from_value(object: Value) -> Result<Pod, Error> {

@@ -12,7 +12,7 @@ use tidegate_kube::date;
 use tidegate_kube::frames::LineSplitter;
 use tidegate_kube::request::{Method, Request};
 use tidegate_transport::{Body, Code, Error, Transport};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::pod::{Phase, Pod, Sight};
 use super::retry::{Pause, has_code, may_pass};
@@ -37,6 +37,8 @@ pub(super) struct Follower {
     known: Option<Sight>,
     /// The run after it, while the rest of that one is read.
     coming: Option<Sight>,
+    /// When what is followed was opened first.
+    begun: Option<Instant>,
     step: Step,
     out: VecDeque<PartEvent>,
     pause: Pause,
@@ -104,8 +106,8 @@ impl Follower {
         options: Arc<LogOptions>,
         named: Named,
     ) -> Self {
-        let (seen, known, coming, out, pause) = Default::default();
-        Self { transport, place, options, named, seen, known, coming, step: Step::Begin, out, pause }
+        let (seen, known, coming, begun, out, pause) = Default::default();
+        Self { transport, place, options, named, seen, known, coming, begun, step: Step::Begin, out, pause }
     }
 
     pub(super) fn place(&self) -> &Arc<Place> {
@@ -167,7 +169,11 @@ impl Follower {
     /// Follows the log of the run at hand. The container is looked at before and after, so that it is known whose log that is.
     async fn begin(&mut self) -> Result<(), Error> {
         self.step = Step::Begin;
-        let Some(before) = self.sight().await? else { return self.gone() };
+        let before = match self.sight().await {
+            Ok(Some(before)) => before,
+            Ok(None) => return self.gone(),
+            Err(error) => return self.again_unless_lasting(error, Step::Begin),
+        };
         if self.known.as_ref().is_some_and(|known| !is_same_run(known, &before)) {
             self.step = Step::Ended(None);
             return Ok(());
@@ -179,23 +185,27 @@ impl Follower {
         let mut request = self.again();
         add(&mut request, "follow", "true".to_owned());
         request.idle_deadline = Some(IDLE);
+        let asked = Instant::now();
         match self.open(request, Then::Look).await {
-            // The kubelet's word for a container that is about to start.
             Err(error) if self.known.is_none() && has_code(&error, 400) => {
-                let Some(now) = self.sight().await? else { return self.gone() };
-                if now.phase != Phase::Waiting && is_same_run(&now, &before) {
-                    return Err(error);
-                }
-                self.step = Step::Begin.after(LOOK);
+                return self.not_yet(error, &before).await;
+            }
+            // It has gone, or was made again, since it was looked at.
+            Err(error) if self.known.is_some() && (has_code(&error, 400) || has_code(&error, 404)) => {
+                self.step = Step::Ended(Some(error));
                 return Ok(());
             }
             Err(error) => return self.again_unless_lasting(error, Step::Begin),
             Ok(()) => {}
         }
-        match self.sight().await? {
-            Some(after) if is_same_run(&before, &after) => self.known = Some(after),
+        match self.sight().await {
+            Ok(Some(after)) if is_same_run(&before, &after) => {
+                self.known = Some(after);
+                self.begun.get_or_insert(asked);
+            }
             // Of which run the log is cannot be known.
-            _ => self.step = Step::Begin,
+            Ok(_) => self.step = Step::Begin,
+            Err(error) => return self.again_unless_lasting(error, Step::Begin),
         }
         Ok(())
     }
@@ -206,7 +216,10 @@ impl Follower {
         add(&mut request, "timestamps", "true".to_owned());
         match self.seen.since() {
             Some(since) => add(&mut request, "sinceTime", since),
-            None => self.options.begin(&mut request),
+            None => match self.begun {
+                Some(begun) => self.options.begin_again(begun.elapsed(), &mut request),
+                None => self.options.begin(&mut request),
+            },
         }
         self.seen.again();
         request
@@ -306,7 +319,7 @@ impl Follower {
 
     /// Tries a step again, after a pause, where its failure may pass. Before anything was read, no failure does.
     fn again_unless_lasting(&mut self, error: Error, step: Step) -> Result<(), Error> {
-        if self.known.is_none() || !may_pass(&error) {
+        if self.begun.is_none() || !may_pass(&error) {
             return Err(error);
         }
         self.out.push_back(PartEvent::Interrupted(error.to_string()));

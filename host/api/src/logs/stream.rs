@@ -6,13 +6,14 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, SelectAll, StreamExt};
 use tidegate_kube::request::{Method, Request};
-use tidegate_transport::{Error, Transport};
+use tidegate_transport::{Code, Error, Transport};
 
 use super::find::Finder;
 use super::follow::{Follower, Named, decode_pod};
 use super::pod::Pod;
-use super::{AT_ONCE, LINES, LogOptions, Part, PartEvent, Place, Pods};
+use super::{LINES, LogOptions, MAX_WAITING, Part, PartEvent, Place, Pods};
 use crate::objects::MAX_BODY;
+use crate::path;
 
 /// The logs of one or many pods, as they come. Dropped, it closes what it reads from.
 ///
@@ -41,8 +42,9 @@ enum Came {
 impl LogStream {
     /// Begins with the logs of `pods` in one namespace, or, selected ones, in all.
     ///
-    /// Errors: [`InvalidRequest`](tidegate_transport::Code::InvalidRequest) for options that make no sense and for a container that the pod
-    /// does not have; 404 where there is no pod of that name; and as of any request.
+    /// Errors: [`Code::InvalidRequest`] for options that make no sense, for what is no name, and for a container that the pod does not have
+    /// (selected and not followed: none of the pods); 404 where there is no pod of that name; [`Code::TooLarge`] past
+    /// [`MAX_PODS`](super::MAX_PODS) or [`MAX_WAITING`]; and as of any request.
     pub async fn open(
         transport: Arc<dyn Transport>,
         namespace: Option<&str>,
@@ -50,13 +52,12 @@ impl LogStream {
         options: LogOptions,
     ) -> Result<Self, Error> {
         options.check()?;
-        let at_once = if options.follow { options.at_once.unwrap_or(AT_ONCE).max(1) } else { 1 };
         let mut stream = Self {
             transport,
+            at_once: options.at_once(),
             options: Arc::new(options),
             running: SelectAll::new(),
             busy: 0,
-            at_once,
             waiting: VecDeque::new(),
             single: false,
             ahead: VecDeque::new(),
@@ -66,13 +67,9 @@ impl LogStream {
         match pods {
             Pods::Named(name) => stream.open_named(namespace, name).await?,
             Pods::Selected { labels, fields } => {
-                let mut finder = Finder::new(stream.transport.clone(), namespace, labels, fields);
-                for pod in finder.list().await? {
-                    stream.add(&pod, Named::Selector)?;
-                }
-                if stream.options.follow {
-                    stream.running.push(finder.later().map(|pod| Came::Pod(Box::new(pod))).boxed());
-                }
+                stream
+                    .open_selected(Finder::new(stream.transport.clone(), namespace, labels, fields)?)
+                    .await?;
             }
         }
         Ok(stream)
@@ -81,11 +78,31 @@ impl LogStream {
     async fn open_named(&mut self, namespace: Option<&str>, name: String) -> Result<(), Error> {
         let namespace = namespace.or(self.transport.default_namespace()).unwrap_or("default").to_owned();
         let place = Place { namespace, pod: name, container: String::new() };
-        let request = Request::new(Method::Get, place.pod_path());
+        let request = Request::new(Method::Get, path::pod(&place.namespace, &place.pod)?);
         let body = self.transport.clone().send(request, None).await?.body.whole(MAX_BODY).await?;
         let pod = decode_pod(&body)?;
-        self.single = pod.containers(&self.options.containers)?.len() == 1;
-        self.add(&pod, Named::Name)
+        let containers = pod.containers(&self.options.containers)?;
+        self.single = containers.len() == 1;
+        self.add(&pod, containers, Named::Name)
+    }
+
+    async fn open_selected(&mut self, mut finder: Finder) -> Result<(), Error> {
+        let mut lacking = None;
+        for pod in finder.list().await? {
+            match pod.containers(&self.options.containers) {
+                Ok(containers) => self.add(&pod, containers, Named::Selector)?,
+                // A pod that does not have the container is none of those that are meant.
+                Err(error) => lacking = lacking.or(Some(error)),
+            }
+        }
+        match lacking {
+            _ if self.options.follow => {
+                self.running.push(finder.later().map(|pod| Came::Pod(Box::new(pod))).boxed());
+                Ok(())
+            }
+            Some(error) if self.busy == 0 => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// What comes next; none at the end, and for ever after it or after an error. Cancel-safe.
@@ -121,11 +138,11 @@ impl LogStream {
         while self.ahead.is_empty() && self.error.is_none() && !self.ended {
             match self.running.next().await {
                 None => self.ended = true,
-                Some(Came::Pod(found)) => match *found {
-                    // A pod that does not have the container is none of those that are meant.
-                    Ok(pod) => drop(self.add(&pod, Named::Selector)),
-                    Err(error) => self.fail(error),
-                },
+                Some(Came::Pod(found)) => {
+                    if let Err(error) = (*found).and_then(|pod| self.add_later(&pod)) {
+                        self.fail(error);
+                    }
+                }
                 Some(Came::Part(place, event)) => self.take(place, event),
             }
         }
@@ -146,15 +163,28 @@ impl LogStream {
         self.ahead.push_back(Part { place, event });
     }
 
-    /// The containers of a pod that are meant.
-    fn add(&mut self, pod: &Pod, named: Named) -> Result<(), Error> {
-        for container in pod.containers(&self.options.containers)? {
+    fn add_later(&mut self, pod: &Pod) -> Result<(), Error> {
+        match pod.containers(&self.options.containers) {
+            Ok(containers) => self.add(pod, containers, Named::Selector),
+            // None of those that are meant either.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The containers of a pod that are meant. Errors: [`Code::TooLarge`] where too many wait.
+    fn add(&mut self, pod: &Pod, containers: Vec<String>, named: Named) -> Result<(), Error> {
+        for container in containers {
             let (namespace, name) = (pod.metadata.namespace.clone(), pod.metadata.name.clone());
             let place = Arc::new(Place { namespace, pod: name, container });
             let follower = Follower::new(self.transport.clone(), place, self.options.clone(), named);
             if self.busy < self.at_once {
                 self.start(follower);
                 continue;
+            }
+            if self.waiting.len() == MAX_WAITING {
+                let text =
+                    format!("{MAX_WAITING} containers wait their turn, which is the cap: select fewer");
+                return Err(Error::new(Code::TooLarge, text));
             }
             if self.options.follow {
                 let text = format!("{} containers are followed at a time, which is the cap", self.at_once);

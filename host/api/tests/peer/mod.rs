@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, stream};
 use tidegate_kube::request::Request;
 use tidegate_kube::status::Status;
 use tidegate_transport::{
-    Body, BodyReader, CredentialKind, CredentialReport, Error, Feature, Kind, Response, Support, Transport,
+    Body, BodyReader, Code, CredentialKind, CredentialReport, Error, Feature, Kind, Response, Support,
+    Transport,
 };
 
 /// What is answered at a path: content type and body, or a status code.
@@ -19,6 +21,10 @@ use tidegate_transport::{
 pub(crate) enum Says {
     Text(&'static str, String),
     Code(u16),
+    /// No answer.
+    Fails(Code),
+    /// A body that breaks off.
+    Cut(String),
     /// Each once, the last for good.
     InTurn(Vec<Says>),
     /// An answer only after the test has gone on for this long.
@@ -139,6 +145,12 @@ async fn answer(mut says: Says) -> Result<Response, Error> {
                     details: None,
                     continue_token: None,
                 }));
+            }
+            Says::Fails(code) => return Err(Error::new(code, "the table fails")),
+            Says::Cut(text) => {
+                let chunks = [Ok(text.into()), Err(Error::new(Code::Protocol, "the body was cut short"))];
+                let body = Body::from_bytes(Bytes::new()).wrap(|_| stream::iter(chunks));
+                return Ok(Response { code: 200, content_type: None, warnings: Vec::new(), body });
             }
             Says::Text(content_type, text) => {
                 let body = Body::from_bytes(text.into_bytes().into());

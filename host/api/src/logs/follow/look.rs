@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidegate_transport::{Code, Error};
 
 use super::{After, Follower, LOOK, Named, Run, Step, Then, is_same_run};
-use crate::logs::pod::{Next, Sight};
+use crate::logs::pod::{Next, Phase, Sight};
 use crate::logs::retry::has_code;
 use crate::logs::seen::Seen;
 use crate::logs::{LogOptions, PartEvent, add};
@@ -21,14 +21,19 @@ impl Follower {
             Ok(now) => now,
             Err(error) => return self.again_unless_lasting(error, Step::Ended(why)),
         };
+        // A silence is no loss, nor is it in a hurry.
+        let mut why = why.filter(|error| error.code() != Code::Timeout);
+        if self.settle_tail()
+            && let Some(error) = why.take()
+        {
+            let text = format!("the connection was lost before the lines came that were asked for: {error}");
+            self.out.push_back(PartEvent::Gap(text));
+        }
         match Next::after(&known, now.as_ref()) {
             Next::Gone => return self.gone(),
             Next::Replaced => return self.replaced(),
             Next::Resume => {
-                // A silence is no loss, nor is it in a hurry.
-                if let Some(error) = why.filter(|error| error.code() != Code::Timeout) {
-                    self.out.push_back(PartEvent::Interrupted(error.to_string()));
-                }
+                self.out.extend(why.map(|error| PartEvent::Interrupted(error.to_string())));
                 self.step = Step::Begin.after(self.pause.next());
             }
             Next::RestThenWait => self.step = Step::Rest(Run::Current, After::Wait),
@@ -36,6 +41,31 @@ impl Follower {
             Next::Restarted { missed } => self.restarted(now, missed),
         }
         Ok(())
+    }
+
+    /// The log could not be opened, in the kubelet's words for a container that is about to start.
+    pub(super) async fn not_yet(&mut self, error: Error, before: &Sight) -> Result<(), Error> {
+        let now = match self.sight().await {
+            Ok(Some(now)) => now,
+            Ok(None) => return self.gone(),
+            Err(error) => return self.again_unless_lasting(error, Step::Begin),
+        };
+        if now.phase != Phase::Waiting && is_same_run(&now, before) {
+            return Err(error);
+        }
+        self.step = Step::Begin.after(LOOK);
+        Ok(())
+    }
+
+    /// From now on, what was written since the log was opened first is read, however many lines were asked for. Whether that may leave some
+    /// out: none of them came, and only the first reading could say that there were none.
+    fn settle_tail(&mut self) -> bool {
+        let tail = self.options.tail.is_some_and(|lines| lines > 0);
+        if !tail || self.options.since.is_some() || self.seen.since().is_some() {
+            return false;
+        }
+        self.options = Arc::new(LogOptions { tail: Some(0), ..(*self.options).clone() });
+        true
     }
 
     /// Looks whether a container that had stopped was started again.
@@ -113,6 +143,7 @@ impl Follower {
         match after {
             After::NewRun => {
                 self.known = self.coming.take();
+                self.start_anew();
                 self.out.push_back(PartEvent::Restarted);
                 self.step = Step::Begin;
             }
@@ -131,11 +162,16 @@ impl Follower {
         if self.named == Named::Selector {
             return self.gone();
         }
-        // From its beginning, and perhaps on a node with another clock.
-        let options = LogOptions { since: None, tail: None, ..(*self.options).clone() };
-        (self.options, self.seen, self.known) = (Arc::new(options), Seen::default(), None);
+        self.start_anew();
+        // Perhaps on a node with another clock.
+        (self.seen, self.known) = (Seen::default(), None);
         self.out.push_back(PartEvent::Restarted);
         self.step = Step::Begin;
         Ok(())
+    }
+
+    /// What comes is of a later run than the one that was asked for: it is wanted from its beginning.
+    fn start_anew(&mut self) {
+        self.options = Arc::new(LogOptions { since: None, tail: None, ..(*self.options).clone() });
     }
 }
