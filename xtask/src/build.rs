@@ -16,7 +16,7 @@ const PROGRAMS: [(&str, &str); 3] = [
 ];
 
 /// The most that the shipped runner may weigh, in bytes.
-const RUNNER_CAP: u64 = 9_300_000;
+const RUNNER_CAP: u64 = 10_500_000;
 
 /// What is shipped is built for. Named, so that `FLAGS` are the programs' and not the build scripts'.
 const TARGET: &str = "x86_64-unknown-linux-gnu";

@@ -28,7 +28,7 @@ impl Forward {
     /// [`next`](Forward::next): the server says so only after it has agreed.
     ///
     /// Errors: [`Code::Unsupported`] over a transport that cannot; [`Code::InvalidRequest`] for port 0 and what is no name; and as
-    /// [`Transport::tunnel`](tidegate_transport::Transport::tunnel).
+    /// [`Transport::tunnel`].
     pub async fn open(
         transport: Arc<dyn Transport>,
         namespace: Option<&str>,
