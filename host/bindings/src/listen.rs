@@ -180,13 +180,15 @@ impl Source for Writable {
 }
 
 async fn read(stream: &TcpStream) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; PIECE];
     loop {
         stream.readable().await?;
+        // Not before: connections at which nothing comes cost no buffer.
+        let mut bytes = vec![0; PIECE];
         match stream.try_read(&mut bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             read => {
                 bytes.truncate(read?);
+                bytes.shrink_to_fit();
                 return Ok(bytes);
             }
         }
