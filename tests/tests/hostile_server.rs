@@ -316,9 +316,9 @@ fn what_never_ends_hits_a_cap_that_is_named() {
 }
 
 #[test]
-fn interim_answers_without_end_are_ended_by_the_deadline() {
+fn interim_answers_without_end_hit_a_cap() {
     let answers = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1 << 10);
-    check(vec![("interim answers", vec![Act::Repeat(answers, 1 << 14)], "text", "error timeout: ")]);
+    check(vec![("interim answers", vec![Act::Repeat(answers, 1 << 14)], "text", "error too-large: ")]);
 }
 
 #[test]

@@ -60,6 +60,15 @@ fn log(cluster: &Cluster, name: &str, lines: u64) -> ContainerLog {
     log
 }
 
+/// Lines with prefixes, those of one container together and in their order.
+fn by_container(lines: &str) -> String {
+    let mut lines: Vec<&str> = lines.split_inclusive('\n').collect();
+    lines.sort_by_key(|line| {
+        line.starts_with('[').then(|| line.split_once(' ').map_or(*line, |(prefix, _)| prefix))
+    });
+    lines.concat()
+}
+
 #[test]
 fn as_kubectl_shows_them() {
     let cluster = cluster();
@@ -95,7 +104,8 @@ fn as_kubectl_shows_them() {
             );
             continue;
         }
-        assert_eq!(ours.stdout, theirs, "{arguments}");
+        // kubectl takes containers in any order, one after another; ours come in the pod's.
+        assert_eq!(ours.stdout, by_container(&theirs), "{arguments}");
     }
     for (arguments, says) in [
         ("none", "pods \"none\" not found"),
