@@ -45,7 +45,8 @@ pub struct Discovery(Arc<Inner>);
 struct Inner {
     source: Source,
     options: DiscoveryOptions,
-    state: Mutex<State>,
+    /// Shared with those who ask the same server through other handles.
+    state: Arc<Mutex<State>>,
 }
 
 enum Source {
@@ -80,6 +81,12 @@ impl Discovery {
     /// Knows a catalog for good: the file driver. Nothing is ever asked.
     pub fn fixed(catalog: Catalog) -> Discovery {
         Discovery::of(Source::Fixed(Arc::new(catalog)), DiscoveryOptions::default())
+    }
+
+    /// The same catalog, asked for through another handle to the same connection.
+    pub(super) fn through(&self, transport: &Arc<dyn Transport>) -> Discovery {
+        let source = Source::Server(Arc::downgrade(transport));
+        Discovery(Arc::new(Inner { source, options: self.0.options, state: self.0.state.clone() }))
     }
 
     /// All that the server has.
@@ -121,7 +128,7 @@ impl Discovery {
     }
 
     fn of(source: Source, options: DiscoveryOptions) -> Discovery {
-        Discovery(Arc::new(Inner { source, options, state: Mutex::default() }))
+        Discovery(Arc::new(Inner { source, options, state: Arc::default() }))
     }
 
     async fn known(&self) -> Result<Known, Error> {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tidegate_api::discovery::{
     Catalog, Discoveries, Discovery, DiscoveryOptions, DocumentError, Keep, LookupError, MAX_DOCUMENT, Scope,
 };
+use tidegate_api::middleware::{Asking, Middleware};
 use tidegate_transport::{Code, Support};
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -330,4 +331,31 @@ async fn a_document_of_the_embedders_own_is_never_asked_for() {
     assert_eq!(discovery.lookup("po").await.unwrap().kind(), "Pod");
     assert!(discovery.lookup("widgets").await.is_err());
     assert!(discovery.refresh().await.is_ok());
+}
+
+#[tokio::test]
+async fn handles_to_one_connection_share_what_is_known() {
+    let table = Table::new(legacy());
+    let hooks = Middleware::new().on_request("none", |asking: Asking| async move { Ok(asking) });
+    let (one, other) = (hooks.around(table.dynamic()), hooks.around(table.dynamic()));
+    let discoveries = Discoveries::default();
+    let first = discoveries.of(&one);
+    assert_eq!(first.lookup("pods").await.unwrap().kind(), "Pod");
+    let asked = table.asked();
+    let second = discoveries.of(&other);
+    assert_eq!(second.lookup("pods").await.unwrap().kind(), "Pod");
+    assert_eq!(table.asked(), asked);
+    // Each asks through its own handle, whoever has gone.
+    drop(one);
+    assert!(second.refresh().await.is_ok() && table.asked() > asked);
+    assert_eq!(first.refresh().await.unwrap_err().code(), Code::Closed);
+    // Other hooks may answer otherwise.
+    let asked = table.asked();
+    let stranger = Middleware::new().on_request("other", |asking: Asking| async move { Ok(asking) });
+    let stranger = stranger.around(table.dynamic());
+    assert!(discoveries.of(&stranger).catalog().await.is_ok() && table.asked() > asked);
+    drop(other);
+    let anew = hooks.around(table.dynamic());
+    let asked = table.asked();
+    assert!(discoveries.of(&anew).catalog().await.is_ok() && table.asked() > asked, "it was forgotten");
 }
