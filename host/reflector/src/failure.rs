@@ -88,6 +88,7 @@ mod tests {
                 ),
                 Cure::List,
             ),
+            (of(Code::Closed), Cure::Nothing),
             (status(504, ""), Cure::TimeThenList),
             (status(429, ""), Cure::Time),
             (status(503, ""), Cure::Time),

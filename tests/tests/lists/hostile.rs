@@ -118,6 +118,15 @@ fn servers_that_mean_harm_get_typed_errors() {
             "error protocol: the watch ended before the bookmark that ends its initial events",
         ),
         (
+            "what changes before the bookmark is an item again, and what goes cannot be taken back",
+            body(
+                "{\"type\":\"ADDED\",\"object\":{}}\n{\"type\":\"MODIFIED\",\"object\":{}}\n{\"type\":\"DELETED\",\"object\":{}}\n",
+            ),
+            &["--source", "watch-list"],
+            2,
+            "error protocol: line 3 of the watch deletes an object before the initial events have ended",
+        ),
+        (
             "a watch that fails",
             body(
                 "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\"}}\n",

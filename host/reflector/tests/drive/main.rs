@@ -268,6 +268,11 @@ fn options_that_make_no_sense_are_refused() {
         (version("7", Some("Exact")), Some("a watcher goes on from a version: it takes no rule")),
         (version("0", None), Some("a watcher goes on from the version of a list or an event")),
         (version("", None), Some("a watcher goes on from the version of a list or an event")),
+        (ListOptions { label_selector: Some("a".repeat(64 << 10)), ..ListOptions::default() }, None),
+        (
+            ListOptions { field_selector: Some("a".repeat((64 << 10) + 1)), ..ListOptions::default() },
+            Some("the path and the selectors of a watcher have at most 64 KiB"),
+        ),
         (idle(1), None),
         (idle(12 * 3600), None),
         (idle(0), Some("the idle deadline of a watcher is")),
