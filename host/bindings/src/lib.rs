@@ -9,6 +9,7 @@
 //! types: error.rs request.rs outgoing.rs pending.rs response.rs streams.rs (all four) decode.rs (what they make of bytes)
 //! ```
 
+mod charge;
 mod client;
 mod connections;
 mod context;
@@ -21,6 +22,7 @@ mod forward;
 mod listen;
 mod lists;
 mod logs;
+mod narrowing;
 mod outgoing;
 mod pending;
 mod permissions;

@@ -4,28 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tidegate_kube::scan::{Filter, Mask};
-use tidegate_transport::{self as transport, Code, Error, Expired, ListSource};
-use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use tidegate_transport::{self as transport, Error, Expired};
+use tokio::sync::Mutex;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
+use crate::charge::Charge;
 use crate::decode::Events;
+use crate::narrowing::{self, Filters};
 use crate::poll::{Pollable, Source, soon};
-use crate::request::{HELD, Held};
+use crate::request::Held;
 use crate::wit::tidegate::host::lists::{Host, HostItemStream, HostListOptions};
 use crate::{Client, EventStream, View};
 
 /// What a guest said about a list. What is wrong with it is told when the list is opened.
 pub struct ListOptions {
-    held: Held,
-    charge: Vec<OwnedSemaphorePermit>,
-    too_large: bool,
+    charge: Charge,
     source: Option<String>,
     mask: Vec<String>,
-    label_filter: String,
-    field_filter: String,
-    filter: String,
+    filters: Filters,
     options: transport::ListOptions,
 }
 
@@ -70,52 +67,21 @@ impl Source for Shared {
 impl ListOptions {
     fn new(held: Held) -> Self {
         Self {
-            held,
-            charge: Vec::new(),
-            too_large: false,
+            charge: Charge::new(held),
             source: None,
             mask: Vec::new(),
-            label_filter: String::new(),
-            field_filter: String::new(),
-            filter: String::new(),
+            filters: Filters::default(),
             options: transport::ListOptions::default(),
         }
     }
 
-    /// Whether it may hold so many bytes more.
-    fn hold(&mut self, bytes: usize) -> bool {
-        match self.held.take(bytes) {
-            Some(permit) => self.charge.push(permit),
-            None => self.too_large = true,
-        }
-        !self.too_large
-    }
-
     /// Compiles what was said.
     pub(crate) fn take(self) -> Result<transport::ListOptions, Error> {
-        if self.too_large {
-            let text = format!("the requests of this guest would hold more than {HELD} bytes");
-            return Err(Error::new(Code::TooLarge, text));
-        }
-        let invalid = |error: &dyn std::fmt::Display| Error::new(Code::InvalidRequest, error.to_string());
+        self.charge.settle()?;
         let mut options = self.options;
-        options.source = match self.source.as_deref() {
-            None | Some("pages") => ListSource::Pages,
-            Some("whole") => ListSource::Whole,
-            Some("watch-list") => ListSource::WatchList,
-            Some(_) => {
-                let text =
-                    "a list comes as `pages`, `whole` or `watch-list`: this host knows no other source";
-                return Err(Error::new(Code::Unsupported, text));
-            }
-        };
-        if !self.mask.is_empty() {
-            options.mask = Some(Mask::parse(&self.mask).map_err(|error| invalid(&error))?);
-        }
-        let filter =
-            Filter::builder().labels(self.label_filter).fields(self.field_filter).expression(self.filter);
-        let filter = filter.build().map_err(|error| invalid(&error))?;
-        options.filter = (!filter.is_everything()).then(|| Arc::new(filter));
+        options.source = narrowing::source(self.source.as_deref())?;
+        options.mask = narrowing::mask(&self.mask)?;
+        options.filter = self.filters.build()?.map(Arc::new);
         Ok(options)
     }
 }
@@ -154,15 +120,6 @@ impl Host for View<'_> {
     }
 }
 
-/// A setter of a text: kept if the guest may hold it.
-macro_rules! text {
-    ($options:ident, $text:ident => $place:expr) => {
-        if $options.hold($text.len()) {
-            $place = $text.into();
-        }
-    };
-}
-
 impl HostListOptions for View<'_> {
     fn new(&mut self) -> Result<Resource<ListOptions>> {
         let held = self.context.held.clone();
@@ -171,7 +128,9 @@ impl HostListOptions for View<'_> {
 
     fn set_source(&mut self, options: Resource<ListOptions>, source: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, source => options.source);
+        if let Some(source) = options.charge.text(source) {
+            options.source = Some(source);
+        }
         Ok(())
     }
 
@@ -182,13 +141,17 @@ impl HostListOptions for View<'_> {
 
     fn set_label_selector(&mut self, options: Resource<ListOptions>, selector: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, selector => options.options.label_selector);
+        if let Some(selector) = options.charge.text(selector) {
+            options.options.label_selector = Some(selector);
+        }
         Ok(())
     }
 
     fn set_field_selector(&mut self, options: Resource<ListOptions>, selector: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, selector => options.options.field_selector);
+        if let Some(selector) = options.charge.text(selector) {
+            options.options.field_selector = Some(selector);
+        }
         Ok(())
     }
 
@@ -199,7 +162,7 @@ impl HostListOptions for View<'_> {
         rule: Option<String>,
     ) -> Result<()> {
         let options = self.get_mut(&options)?;
-        if options.hold(version.len() + rule.as_ref().map_or(0, String::len)) {
+        if options.charge.hold(version.len() + rule.as_ref().map_or(0, String::len)) {
             options.options.resource_version = Some((version, rule));
         }
         Ok(())
@@ -207,7 +170,7 @@ impl HostListOptions for View<'_> {
 
     fn set_mask(&mut self, options: Resource<ListOptions>, paths: Vec<String>) -> Result<()> {
         let options = self.get_mut(&options)?;
-        if options.hold(paths.iter().map(|path| path.len() + size_of::<String>()).sum()) {
+        if let Some(paths) = options.charge.texts(paths) {
             options.mask = paths;
         }
         Ok(())
@@ -215,19 +178,25 @@ impl HostListOptions for View<'_> {
 
     fn set_label_filter(&mut self, options: Resource<ListOptions>, selector: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, selector => options.label_filter);
+        if let Some(selector) = options.charge.text(selector) {
+            options.filters.labels = selector;
+        }
         Ok(())
     }
 
     fn set_field_filter(&mut self, options: Resource<ListOptions>, selector: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, selector => options.field_filter);
+        if let Some(selector) = options.charge.text(selector) {
+            options.filters.fields = selector;
+        }
         Ok(())
     }
 
     fn set_filter(&mut self, options: Resource<ListOptions>, expression: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, expression => options.filter);
+        if let Some(expression) = options.charge.text(expression) {
+            options.filters.expression = expression;
+        }
         Ok(())
     }
 

@@ -5,21 +5,19 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tidegate_api::logs::{self, Containers, LogOptions as Options, Part, PartEvent, Pods, Since};
-use tidegate_transport::{Code, Error};
-use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use tidegate_transport::Error;
+use tokio::sync::Mutex;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
+use crate::charge::Charge;
 use crate::poll::{Pollable, Source, soon};
-use crate::request::{HELD, Held};
 use crate::wit::tidegate::host::logs::{Host, HostLogOptions, HostLogStream, LogPart};
 use crate::{Client, View};
 
 /// What a guest said about logs. What is wrong with it is told when they are opened.
 pub struct LogOptions {
-    held: Held,
-    charge: Vec<OwnedSemaphorePermit>,
-    too_large: bool,
+    charge: Charge,
     options: Options,
 }
 
@@ -70,20 +68,8 @@ fn part(part: Part) -> LogPart {
 }
 
 impl LogOptions {
-    /// A text, if the guest may hold it.
-    fn hold(&mut self, text: String) -> Option<String> {
-        match self.held.take(text.len()) {
-            Some(permit) => self.charge.push(permit),
-            None => self.too_large = true,
-        }
-        (!self.too_large).then_some(text)
-    }
-
     fn take(self) -> Result<Options, Error> {
-        if self.too_large {
-            let text = format!("the requests of this guest would hold more than {HELD} bytes");
-            return Err(Error::new(Code::TooLarge, text));
-        }
+        self.charge.settle()?;
         Ok(self.options)
     }
 }
@@ -130,13 +116,13 @@ impl Host for View<'_> {
 
 impl HostLogOptions for View<'_> {
     fn new(&mut self) -> Result<Resource<LogOptions>> {
-        let (held, charge) = (self.context.held.clone(), Vec::new());
-        self.push(LogOptions { held, charge, too_large: false, options: Options::default() })
+        let charge = Charge::new(self.context.held.clone());
+        self.push(LogOptions { charge, options: Options::default() })
     }
 
     fn set_container(&mut self, options: Resource<LogOptions>, name: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        if let Some(name) = options.hold(name) {
+        if let Some(name) = options.charge.text(name) {
             options.options.containers = Containers::Named(name);
         }
         Ok(())
@@ -164,7 +150,7 @@ impl HostLogOptions for View<'_> {
 
     fn set_since_time(&mut self, options: Resource<LogOptions>, time: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        options.options.since = options.hold(time).map(Since::Time);
+        options.options.since = options.charge.text(time).map(Since::Time);
         Ok(())
     }
 

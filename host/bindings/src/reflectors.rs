@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tidegate_kube::scan::{Filter, Mask};
-use tidegate_reflector::{self as reflector, Shared as Which, Source as ListSource, View as Wanted};
+use tidegate_reflector::{self as reflector, Shared as Which, View as Wanted};
 use tidegate_transport::{Code, Error};
-use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use tokio::sync::Mutex;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
+use crate::charge::Charge;
+use crate::narrowing::{self, Filters};
 use crate::poll::{Pollable, Source, soon};
-use crate::request::{HELD, Held};
+use crate::request::Held;
 use crate::wit::tidegate::host::reflectors::{
     Change, Host, HostReflector, HostReflectorOptions, HostSnapshot, Update,
 };
@@ -20,13 +21,9 @@ use crate::{Client, View};
 
 /// What a guest said about a reflector. What is wrong with it is told when it is opened.
 pub struct ReflectorOptions {
-    held: Held,
-    charge: Vec<OwnedSemaphorePermit>,
-    too_large: bool,
+    charge: Charge,
     source: Option<String>,
-    label_filter: String,
-    field_filter: String,
-    filter: String,
+    filters: Filters,
     view: Vec<String>,
     which: Which,
     wanted: Wanted,
@@ -79,56 +76,22 @@ impl Source for Shared {
 
 impl ReflectorOptions {
     fn new(held: Held) -> Self {
-        let (label_filter, field_filter, filter) = Default::default();
         Self {
-            held,
-            charge: Vec::new(),
-            too_large: false,
+            charge: Charge::new(held),
             source: None,
-            label_filter,
-            field_filter,
-            filter,
+            filters: Filters::default(),
             view: Vec::new(),
             which: Which::default(),
             wanted: Wanted::default(),
         }
     }
 
-    /// Whether it may hold so many bytes more.
-    fn hold(&mut self, bytes: usize) -> bool {
-        match self.held.take(bytes) {
-            Some(permit) => self.charge.push(permit),
-            None => self.too_large = true,
-        }
-        !self.too_large
-    }
-
     /// Compiles what was said.
     fn take(self, path: String) -> Result<(Which, Wanted), Error> {
-        if self.too_large {
-            let text = format!("the requests of this guest would hold more than {HELD} bytes");
-            return Err(Error::new(Code::TooLarge, text));
-        }
-        let invalid = |error: &dyn std::fmt::Display| Error::new(Code::InvalidRequest, error.to_string());
-        let source = match self.source.as_deref() {
-            None | Some("pages") => ListSource::Pages,
-            Some("whole") => ListSource::Whole,
-            Some("watch-list") => ListSource::WatchList,
-            Some(_) => {
-                let text =
-                    "a list comes as `pages`, `whole` or `watch-list`: this host knows no other source";
-                return Err(Error::new(Code::Unsupported, text));
-            }
-        };
-        let filter =
-            Filter::builder().labels(self.label_filter).fields(self.field_filter).expression(self.filter);
-        let filter = filter.build().map_err(|error| invalid(&error))?;
-        let mut wanted = self.wanted;
-        wanted.filter = (!filter.is_everything()).then_some(filter);
-        if !self.view.is_empty() {
-            wanted.mask = Some(Mask::parse(&self.view).map_err(|error| invalid(&error))?);
-        }
-        Ok((Which { path, source, ..self.which }, wanted))
+        self.charge.settle()?;
+        let source = narrowing::source(self.source.as_deref())?;
+        let (filter, mask) = (self.filters.build()?, narrowing::mask(&self.view)?);
+        Ok((Which { path, source, ..self.which }, Wanted { filter, mask, ..self.wanted }))
     }
 }
 
@@ -148,15 +111,6 @@ impl Host for View<'_> {
     }
 }
 
-/// A setter of a text: kept if the guest may hold it.
-macro_rules! text {
-    ($options:ident, $text:ident => $place:expr) => {
-        if $options.hold($text.len()) {
-            $place = $text.into();
-        }
-    };
-}
-
 impl HostReflectorOptions for View<'_> {
     fn new(&mut self) -> Result<Resource<ReflectorOptions>> {
         let held = self.context.held.clone();
@@ -165,19 +119,23 @@ impl HostReflectorOptions for View<'_> {
 
     fn set_label_selector(&mut self, options: Resource<ReflectorOptions>, selector: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, selector => options.which.label_selector);
+        if let Some(selector) = options.charge.text(selector) {
+            options.which.label_selector = Some(selector);
+        }
         Ok(())
     }
 
     fn set_field_selector(&mut self, options: Resource<ReflectorOptions>, selector: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, selector => options.which.field_selector);
+        if let Some(selector) = options.charge.text(selector) {
+            options.which.field_selector = Some(selector);
+        }
         Ok(())
     }
 
     fn set_mask(&mut self, options: Resource<ReflectorOptions>, paths: Vec<String>) -> Result<()> {
         let options = self.get_mut(&options)?;
-        if options.hold(size_of_texts(&paths)) {
+        if let Some(paths) = options.charge.texts(paths) {
             options.which.mask = paths;
         }
         Ok(())
@@ -190,7 +148,9 @@ impl HostReflectorOptions for View<'_> {
 
     fn set_source(&mut self, options: Resource<ReflectorOptions>, source: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, source => options.source);
+        if let Some(source) = options.charge.text(source) {
+            options.source = Some(source);
+        }
         Ok(())
     }
 
@@ -201,25 +161,31 @@ impl HostReflectorOptions for View<'_> {
 
     fn set_label_filter(&mut self, options: Resource<ReflectorOptions>, selector: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, selector => options.label_filter);
+        if let Some(selector) = options.charge.text(selector) {
+            options.filters.labels = selector;
+        }
         Ok(())
     }
 
     fn set_field_filter(&mut self, options: Resource<ReflectorOptions>, selector: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, selector => options.field_filter);
+        if let Some(selector) = options.charge.text(selector) {
+            options.filters.fields = selector;
+        }
         Ok(())
     }
 
     fn set_filter(&mut self, options: Resource<ReflectorOptions>, expression: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        text!(options, expression => options.filter);
+        if let Some(expression) = options.charge.text(expression) {
+            options.filters.expression = expression;
+        }
         Ok(())
     }
 
     fn set_view(&mut self, options: Resource<ReflectorOptions>, paths: Vec<String>) -> Result<()> {
         let options = self.get_mut(&options)?;
-        if options.hold(size_of_texts(&paths)) {
+        if let Some(paths) = options.charge.texts(paths) {
             options.view = paths;
         }
         Ok(())
@@ -345,10 +311,6 @@ impl View<'_> {
         };
         Ok(Update { change, object, previous, error })
     }
-}
-
-fn size_of_texts(texts: &[String]) -> usize {
-    texts.iter().map(|text| text.len() + size_of::<String>()).sum()
 }
 
 fn stopped() -> Error {

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
+use crate::charge::Charge;
 use crate::error::closed;
 use crate::outgoing::OutgoingBody;
 use crate::wit::tidegate::host::types::{Host, HostRequest, Method};
@@ -26,8 +27,7 @@ pub(crate) const HELD: usize = 1 << 30;
 pub struct Request {
     request: kube::Request,
     body: Option<Streamed>,
-    charge: Option<OwnedSemaphorePermit>,
-    held: Held,
+    charge: Charge,
     too_large: Option<Error>,
 }
 
@@ -52,8 +52,7 @@ impl Request {
         let mut request = Self {
             request: kube::Request::new(method, path),
             body: None,
-            charge: None,
-            held,
+            charge: Charge::new(held),
             too_large: None,
         };
         if !request.hold(bytes) {
@@ -67,7 +66,8 @@ impl Request {
         if let Some(error) = self.too_large {
             return Err(error);
         }
-        let Some(body) = self.body else { return Ok((self.charged(), None)) };
+        let charge = self.charge.settle()?;
+        let Some(body) = self.body else { return Ok((charged(self.request, charge), None)) };
         if mode == Mode::Send {
             let text =
                 "a streamed body is written after `start`: `send` would wait for a body that cannot come";
@@ -77,32 +77,18 @@ impl Request {
         Ok((self.request, Some(body.reader)))
     }
 
-    /// The request, whose body stands in for all that it held until it has been sent.
-    fn charged(self) -> kube::Request {
-        let mut request = self.request;
-        if let (Some(body), Some(charge)) = (request.body.take(), self.charge) {
-            request.body = Some(Bytes::from_owner(Charged { body, _charge: charge }));
-        }
-        request
-    }
-
     /// Whether it may hold so many bytes more. If not, it says so when it is started.
     fn hold(&mut self, bytes: usize) -> bool {
-        match self.held.take(bytes) {
-            Some(more) => {
-                match &mut self.charge {
-                    Some(charge) => charge.merge(more),
-                    None => self.charge = Some(more),
-                }
-                true
-            }
-            None => {
-                let text = format!("the requests of this guest would hold more than {HELD} bytes");
-                self.too_large = Some(Error::new(Code::TooLarge, text));
-                false
-            }
-        }
+        self.charge.hold(bytes)
     }
+}
+
+/// The request, whose body stands in for all that it held until it has been sent.
+fn charged(mut request: kube::Request, charge: Option<OwnedSemaphorePermit>) -> kube::Request {
+    if let (Some(body), Some(charge)) = (request.body.take(), charge) {
+        request.body = Some(Bytes::from_owner(Charged { body, _charge: charge }));
+    }
+    request
 }
 
 /// A body that gives back what it was charged when the last copy of it is dropped.

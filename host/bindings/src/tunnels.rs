@@ -6,22 +6,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tidegate_api::process::{self, Stream};
-use tidegate_transport::{Code, Error};
-use tokio::sync::OwnedSemaphorePermit;
+use tidegate_transport::Error;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
+use crate::charge::Charge;
 use crate::error::closed;
 use crate::poll::{Pollable, Source, soon};
-use crate::request::{HELD, Held};
 use crate::wit::tidegate::host::tunnels::{Chunk, Host, HostProcess, HostProcessOptions, OutputStream};
 use crate::{Client, View};
 
 /// What a guest said about a process. What is wrong with it is told when the process is started.
 pub struct ProcessOptions {
-    held: Held,
-    charge: Vec<OwnedSemaphorePermit>,
-    too_large: bool,
+    charge: Charge,
     options: process::ProcessOptions,
 }
 
@@ -79,10 +76,7 @@ impl Source for Writable {
 impl ProcessOptions {
     /// Errors: the guest's requests hold too much.
     fn take(self) -> Result<process::ProcessOptions, Error> {
-        if self.too_large {
-            let text = format!("the requests of this guest would hold more than {HELD} bytes");
-            return Err(Error::new(Code::TooLarge, text));
-        }
+        self.charge.settle()?;
         Ok(self.options)
     }
 }
@@ -138,18 +132,13 @@ impl Host for View<'_> {
 
 impl HostProcessOptions for View<'_> {
     fn new(&mut self) -> Result<Resource<ProcessOptions>> {
-        let held = self.context.held.clone();
-        let (charge, options) = Default::default();
-        self.push(ProcessOptions { held, charge, too_large: false, options })
+        let charge = Charge::new(self.context.held.clone());
+        self.push(ProcessOptions { charge, options: process::ProcessOptions::default() })
     }
 
     fn set_container(&mut self, options: Resource<ProcessOptions>, name: String) -> Result<()> {
         let options = self.get_mut(&options)?;
-        match options.held.take(name.len()) {
-            Some(permit) => options.charge.push(permit),
-            None => options.too_large = true,
-        }
-        options.options.container = Some(name).filter(|_| !options.too_large);
+        options.options.container = options.charge.text(name);
         Ok(())
     }
 

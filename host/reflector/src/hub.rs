@@ -35,21 +35,9 @@ pub struct Shared {
     /// Whether the server is asked for nothing but metadata.
     pub metadata_only: bool,
     /// How lists come, page by page unless set otherwise.
-    pub source: Source,
+    pub source: ListSource,
     /// How long the watch may be silent before the server is asked for a sign of life; 90 s unless set.
     pub idle: Option<Duration>,
-}
-
-/// How the list that a store begins with comes: see [`ListSource`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// Page after page.
-    #[default]
-    Pages,
-    /// As one answer.
-    Whole,
-    /// As the beginning of a watch, where the server offers that.
-    WatchList,
 }
 
 /// The stores of all connections, one for each [`Shared`]. Cheap to clone.
@@ -148,11 +136,7 @@ fn spec(shared: &Shared) -> Result<Spec, Error> {
         field_selector: shared.field_selector.clone(),
         mask: mask(&shared.mask)?,
         metadata_only: shared.metadata_only,
-        source: match shared.source {
-            Source::Pages => ListSource::Pages,
-            Source::Whole => ListSource::Whole,
-            Source::WatchList => ListSource::WatchList,
-        },
+        source: shared.source,
         idle_deadline: shared.idle,
         ..ListOptions::default()
     };

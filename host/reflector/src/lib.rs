@@ -29,7 +29,7 @@ mod view;
 
 pub use drive::Watcher;
 pub use failure::{Cure, Failure};
-pub use hub::{Reflectors, Shared, Source};
+pub use hub::{Reflectors, Shared};
 pub use machine::{Change, Event, Input, ListForm, Machine, Now, Order};
 pub use reflector::{Listing, Reflector, Update};
 pub use spec::Spec;

@@ -45,7 +45,7 @@ pub struct ListOptions {
 }
 
 /// How a list comes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum ListSource {
     /// Page after page, all from one state of the cluster.
     #[default]
