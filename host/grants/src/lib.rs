@@ -36,6 +36,7 @@ mod quote;
 mod rules;
 mod variable;
 mod wasi;
+mod written;
 
 pub use address::{AddressClass, AddressRefused, Refusal, destination};
 pub use builder::GrantsBuilder;

@@ -1,6 +1,6 @@
 //! What one set of flags says, and what several of them say together.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,8 @@ use crate::need::{Kind, Need};
 use crate::net::NetPattern;
 use crate::path::Root;
 use crate::program::RunPattern;
-use crate::quote;
 use crate::variable::EnvPattern;
+use crate::written::written;
 
 /// What the flags of one kind and side name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -358,53 +358,4 @@ fn intersect(left: Scope<Root>, right: &Scope<Root>) -> Scope<Root> {
 
 fn granted_if(granted: bool) -> Verdict {
     if granted { Verdict::Granted } else { Verdict::Missing }
-}
-
-/// A pattern as a flag's value.
-trait Written {
-    fn value(&self) -> OsString;
-}
-
-impl Written for NetPattern {
-    fn value(&self) -> OsString {
-        self.to_string().into()
-    }
-}
-
-impl Written for Root {
-    fn value(&self) -> OsString {
-        self.given().into()
-    }
-}
-
-impl Written for EnvPattern {
-    fn value(&self) -> OsString {
-        self.to_string().into()
-    }
-}
-
-impl Written for ConnectionPattern {
-    fn value(&self) -> OsString {
-        self.to_string().into()
-    }
-}
-
-impl Written for ListenPattern {
-    fn value(&self) -> OsString {
-        self.to_string().into()
-    }
-}
-
-impl Written for RunPattern {
-    fn value(&self) -> OsString {
-        self.to_string().into()
-    }
-}
-
-/// The flag of a hit, ready for a shell.
-fn written<P: Written>(flag: &str, hit: Option<Option<&P>>) -> Option<String> {
-    hit.map(|pattern| match pattern {
-        None => flag.to_owned(),
-        Some(pattern) => quote::flag(flag, &pattern.value()),
-    })
 }
