@@ -1,8 +1,12 @@
 //! Processes in pods, exec and attach, through the real API server to real processes: compared with what the real kubectl does with the same
 //! pod, in bytes, order, exit codes, sizes and ends; cut at any byte; and of servers that say what they should not.
+//! And ports of pods, in the same way.
+//!
+//! Covers: T11
 
 mod cut;
 mod ends;
+mod forward;
 mod handles;
 mod hostile;
 mod kubectl;
