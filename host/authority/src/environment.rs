@@ -4,29 +4,33 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{Access, FileType};
 
 use crate::authority::Inner;
 
+type Variables = BTreeMap<OsString, OsString>;
+
 /// A copy of the variables, so that a run sees one environment however long it lasts. No `Debug`: values are secrets.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone)]
 pub(crate) struct Environment {
-    variables: Arc<BTreeMap<OsString, OsString>>,
+    variables: Arc<OnceLock<Variables>>,
 }
 
 impl Environment {
+    /// This process' own, copied when it is first asked for: most runs look at no variable.
     pub(crate) fn of_process() -> Self {
-        Self::new(std::env::vars_os())
+        Self { variables: Arc::default() }
     }
 
     pub(crate) fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        Self { variables: Arc::new(variables.into_iter().collect()) }
+        let variables: Variables = variables.into_iter().collect();
+        Self { variables: Arc::new(OnceLock::from(variables)) }
     }
 
     pub(crate) fn get(&self, name: &OsStr) -> Option<&OsStr> {
-        self.variables.get(name).map(OsString::as_os_str)
+        self.variables().get(name).map(OsString::as_os_str)
     }
 
     /// The variables whose names begin so, names and values in whatever bytes they are.
@@ -35,14 +39,14 @@ impl Environment {
         prefix: &'a str,
     ) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
         let begins = move |name: &OsStr| name.as_encoded_bytes().starts_with(prefix.as_bytes());
-        let variables = self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()));
+        let variables = self.variables().iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()));
         variables.filter(move |(name, _)| begins(name))
     }
 
     /// The variables whose name and value are both text.
     pub(crate) fn texts(&self) -> impl Iterator<Item = (String, String)> {
         let text = |text: &OsString| text.to_str().map(str::to_owned);
-        self.variables.iter().filter_map(move |(name, value)| Some((text(name)?, text(value)?)))
+        self.variables().iter().filter_map(move |(name, value)| Some((text(name)?, text(value)?)))
     }
 
     /// What a child inherits: everything but the loader's variables, which would put other code into the program that was
@@ -53,7 +57,7 @@ impl Environment {
     ) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
         let listed =
             move |name: &OsStr| only.is_none_or(|only| only.iter().any(|one| OsStr::new(one) == name));
-        let variables = self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()));
+        let variables = self.variables().iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()));
         variables.filter(move |(name, _)| !is_loader_variable(name) && listed(name))
     }
 
@@ -71,6 +75,16 @@ impl Environment {
             .filter(|folder| folder.is_absolute())
             .map(|folder| folder.join(program))
             .find(|candidate| is_program(candidate))
+    }
+
+    fn variables(&self) -> &Variables {
+        self.variables.get_or_init(|| std::env::vars_os().collect())
+    }
+}
+
+impl PartialEq for Environment {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.variables, &other.variables) || self.variables() == other.variables()
     }
 }
 

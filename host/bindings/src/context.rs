@@ -139,24 +139,23 @@ impl View<'_> {
     }
 }
 
-/// Offers every interface of the world `tidegate:host/imports` to guests of `linker`.
+/// Offers the interfaces of the world `tidegate:host/imports` that are wanted, by their names without version (`tidegate:host/client`), to
+/// guests of `linker`. An interface whose types another one uses is an import of every component that imports the other.
 ///
 /// Errors: an interface of that name is there already.
-pub fn add_to_linker<T: TidegateView + 'static>(linker: &mut Linker<T>) -> Result<()> {
-    poll::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    types::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    client::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    detect::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    connections::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    lists::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    watches::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    logs::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    reflectors::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    forward::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    listen::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    permissions::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    discovery::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
-    tunnels::add_to_linker::<T, Tidegate>(linker, T::tidegate)
+pub fn add_to_linker<T: TidegateView + 'static>(
+    linker: &mut Linker<T>,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<()> {
+    macro_rules! offer {
+        ($($interface:ident)*) => {$(
+            if wanted(concat!("tidegate:host/", stringify!($interface))) {
+                $interface::add_to_linker::<T, Tidegate>(linker, T::tidegate)?;
+            }
+        )*};
+    }
+    offer!(poll types client detect connections lists watches logs reflectors forward listen permissions discovery tunnels);
+    Ok(())
 }
 
 struct Tidegate;

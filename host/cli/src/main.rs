@@ -1,5 +1,4 @@
 //! The `tidegate` program: flags, reports, signals. What it does is the library's, `tidegate`.
-#![forbid(unsafe_code)]
 
 mod connections;
 mod credential;

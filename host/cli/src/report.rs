@@ -13,8 +13,8 @@ pub(crate) enum Style {
 
 impl Style {
     pub(crate) fn of(stream: &impl IsTerminal) -> Style {
-        let refused = tidegate::environment("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if stream.is_terminal() && !refused { Style::Colour } else { Style::Plain }
+        let refused = || tidegate::environment("NO_COLOR").is_some_and(|value| !value.is_empty());
+        if stream.is_terminal() && !refused() { Style::Colour } else { Style::Plain }
     }
 
     fn paint(self, code: &str, text: &str) -> String {

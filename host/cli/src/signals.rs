@@ -4,73 +4,110 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::task::{Context, Poll};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag::register_conditional_shutdown;
-use signal_hook::iterator::Signals;
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::low_level;
 use tidegate::Engine;
-use tokio::sync::oneshot;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
-/// How long the guest may take to give way. It cannot while it writes to a pipe that is full and that nobody reads, as a pager's is.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the guest may take to give way, in seconds. It cannot while it writes to a pipe that is full and that nobody reads, as a
+/// pager's is.
+const PATIENCE: u32 = 1;
 
 /// Does the work until it is done, or until a signal asks us to end: then the error is its number.
 ///
-/// Until the work waits for the first time nothing is open that must be closed, so a signal ends the process at once. The thread that
-/// does it gently from then on starts while the work waits, where it costs no time.
+/// Until the work waits for the first time nothing is open that must be closed, so a signal ends the process at once. From then on a first
+/// one nudges the engine, so that a guest that computes and never waits for anything gives way too; a second one ends the process at
+/// once, and so does [`PATIENCE`]. All of it is done where the signal is handled: a thread that waits for one would cost a tenth of a start.
 pub(crate) async fn unless_ended<T>(
     engine: &Engine,
     work: impl Future<Output = T>,
 ) -> io::Result<Result<T, i32>> {
-    let at_once = Arc::new(AtomicBool::new(true));
-    for signal in SIGNALS {
-        register_conditional_shutdown(signal, exit_code(signal).into(), at_once.clone())?;
-    }
+    let state = Arc::new(State::default());
+    handle(engine, &state)?;
     let mut work = pin!(work);
-    let mut ended: Option<oneshot::Receiver<i32>> = None;
+    let mut wakers: Option<[Signal; 3]> = None;
     poll_fn(|context| {
         // The signal first: a guest that computes gives way once for it, and would not come back from another turn.
-        if let Some(ended) = &mut ended
-            && let Poll::Ready(Ok(signal)) = pin!(ended).poll(context)
-        {
+        if let Some(signal) = state.ending() {
             return Poll::Ready(Ok(Err(signal)));
         }
         if let Poll::Ready(done) = work.as_mut().poll(context) {
             return Poll::Ready(Ok(Ok(done)));
         }
-        if ended.is_none() {
-            let told = pin!(ended.insert(listen(engine.clone(), &at_once)?));
-            if let Poll::Ready(Ok(signal)) = told.poll(context) {
-                return Poll::Ready(Ok(Err(signal)));
-            }
+        if wakers.is_none() {
+            let [interrupt, terminate, hang_up] = SIGNALS.map(|number| signal(SignalKind::from_raw(number)));
+            wakers = Some([interrupt?, terminate?, hang_up?]);
+            state.be_gentle();
         }
-        Poll::Pending
+        wake_for(wakers.iter_mut().flatten(), context);
+        // One that came before anybody would have been woken for it.
+        state.ending().map_or(Poll::Pending, |signal| Poll::Ready(Ok(Err(signal))))
     })
     .await
 }
 
-/// Is told the first signal, by a thread that sleeps until it comes. It nudges the engine, so that a guest that computes and never waits
-/// for anything gives way too. A second signal ends the process at once, and so does [`PATIENCE`].
-fn listen(engine: Engine, at_once: &AtomicBool) -> io::Result<oneshot::Receiver<i32>> {
-    let mut signals = Signals::new(SIGNALS)?;
-    at_once.store(false, Ordering::SeqCst);
-    let (tell, told) = oneshot::channel();
-    std::thread::Builder::new().name("signals".into()).stack_size(64 << 10).spawn(move || {
-        let Some(signal) = signals.forever().next() else { return };
-        let _ = tell.send(signal);
-        engine.interrupt();
-        let end = Instant::now() + PATIENCE;
-        while Instant::now() < end && signals.pending().next().is_none() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        std::process::exit(exit_code(signal).into());
-    })?;
-    Ok(told)
+/// Has this task polled again when a signal comes. Which one it was, the state tells.
+fn wake_for<'a>(wakers: impl Iterator<Item = &'a mut Signal>, context: &mut Context<'_>) {
+    for waker in wakers {
+        while waker.poll_recv(context).is_ready() {}
+    }
+}
+
+/// What a signal does: [`State::AT_ONCE`], [`State::GENTLY`], or it is the second, and this is the number of the first.
+struct State(AtomicI32);
+
+impl State {
+    const AT_ONCE: i32 = 0;
+    const GENTLY: i32 = -1;
+
+    fn be_gentle(&self) {
+        self.0.store(Self::GENTLY, Ordering::SeqCst);
+    }
+
+    /// The signal that asked us to end.
+    fn ending(&self) -> Option<i32> {
+        Some(self.0.load(Ordering::SeqCst)).filter(|state| *state > 0)
+    }
+
+    /// Takes note of a signal. Whether it is the first, and is to end the work gently.
+    fn take(&self, signal: i32) -> bool {
+        self.0.compare_exchange(Self::GENTLY, signal, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self(AtomicI32::new(Self::AT_ONCE))
+    }
+}
+
+#[allow(unsafe_code, reason = "what runs in a signal handler is for us to check")]
+fn handle(engine: &Engine, state: &Arc<State>) -> io::Result<()> {
+    for signal in SIGNALS {
+        let (engine, state) = (engine.clone(), state.clone());
+        let told = move || {
+            if !state.take(signal) {
+                low_level::exit(exit_code(signal).into());
+            }
+            engine.interrupt();
+            // SAFETY: alarm(2) takes a number and has no preconditions.
+            unsafe { libc::alarm(PATIENCE) };
+        };
+        // SAFETY: a handler may do only what is async-signal-safe (signal-safety(7)). This one exchanges an atomic number, adds to
+        // another (`Engine::increment_epoch` promises no more), and calls alarm(2) or _exit(2). It allocates, locks and frees nothing: what
+        // it owns is never dropped, since it is never unregistered.
+        unsafe { low_level::register(signal, told) }?;
+    }
+    let state = state.clone();
+    let late = move || low_level::exit(exit_code(state.ending().unwrap_or(SIGALRM)).into());
+    // SAFETY: as above: it loads an atomic number and calls _exit(2).
+    unsafe { low_level::register(SIGALRM, late) }?;
+    Ok(())
 }
 
 /// 128 + the signal's number, as shells have it: 130 for SIGINT, 143 for SIGTERM.

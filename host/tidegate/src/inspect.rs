@@ -122,7 +122,7 @@ fn is_offered(import: &str) -> bool {
     })
 }
 
-fn ours() -> impl Iterator<Item = &'static str> {
+pub(crate) fn ours() -> impl Iterator<Item = &'static str> {
     WORLD.lines().filter_map(|line| line.strip_prefix("  import ")?.strip_suffix(';'))
 }
 

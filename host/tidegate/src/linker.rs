@@ -11,15 +11,38 @@ use crate::wasi;
 pub(crate) fn linker(engine: &Engine, component: &Component) -> Result<Linker<Guest>> {
     let ty = component.component_type();
     let imports: Vec<&str> = ty.imports(engine).map(|(name, _)| interface(name)).collect();
+    let wanted = |interface: &str| imports.contains(&interface);
     let mut linker = Linker::new(engine);
-    wasi::add_to_linker(&mut linker, &|interface| imports.contains(&interface))?;
-    if imports.iter().any(|interface| interface.starts_with("tidegate:host/")) {
-        tidegate_bindings::add_to_linker(&mut linker)?;
-    }
+    wasi::add_to_linker(&mut linker, &wanted)?;
+    tidegate_bindings::add_to_linker(&mut linker, &wanted)?;
     Ok(linker)
 }
 
 /// An import's name less its version: the linker knows which versions are compatible.
 fn interface(import: &str) -> &str {
     import.split_once('@').map_or(import, |(interface, _)| interface)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::inspect;
+
+    #[test]
+    fn each_interface_of_the_world_is_offered() {
+        let offered = RefCell::new(Vec::new());
+        let wanted = |interface: &str| {
+            offered.borrow_mut().push(interface.to_owned());
+            true
+        };
+        let mut linker = Linker::<Guest>::new(&Engine::default());
+        tidegate_bindings::add_to_linker(&mut linker, &wanted).unwrap();
+        let mut world: Vec<String> = inspect::ours().map(|name| format!("tidegate:host/{name}")).collect();
+        let mut offered = offered.into_inner();
+        world.sort();
+        offered.sort();
+        assert_eq!(offered, world);
+    }
 }

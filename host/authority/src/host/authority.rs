@@ -25,7 +25,7 @@ pub struct HostAuthority {
 }
 
 impl HostAuthority {
-    /// The authority of this process. Keeps a copy of the environment.
+    /// The authority of this process. Keeps a copy of the environment, from when it is first asked for.
     pub fn from_ambient() -> Self {
         Self { environment: Environment::of_process() }
     }

@@ -34,7 +34,7 @@ fn grant(allow: &str, deny: Option<&str>, endpoint: &str, resolver: Resolver) ->
         builder.deny(Kind::Net, deny).unwrap();
     }
     let endpoint = Endpoint::parse(endpoint).unwrap();
-    let authority = Authority::assemble(builder.build(), Environment::default(), resolver);
+    let authority = Authority::assemble(builder.build(), Environment::new([]), resolver);
     authority.approve(&Needs::new().net(endpoint.clone())).unwrap().net(&endpoint).unwrap()
 }
 
@@ -175,7 +175,7 @@ async fn a_guest_reaches_what_wasi_net_grants_and_never_a_transports_endpoint() 
     });
     let mut builder = Grants::builder();
     builder.allow(Kind::Net, None).unwrap().wasi(Kind::Net, Some("*.corp,127.0.0.0/8")).unwrap();
-    let authority = Authority::assemble(builder.build(), Environment::default(), resolver);
+    let authority = Authority::assemble(builder.build(), Environment::new([]), resolver);
     let endpoint = |host: &str| Endpoint::parse(&format!("{host}:{port}")).unwrap();
     let guest = authority.guest_net(vec![endpoint("kubernetes.corp")]);
 
@@ -200,7 +200,7 @@ async fn a_guest_reaches_what_wasi_net_grants_and_never_a_transports_endpoint() 
 #[tokio::test]
 async fn a_guest_reaches_no_loopback_of_a_transport_by_the_unspecified_address() {
     let grants = Grants::builder().wasi(Kind::Net, None).unwrap().build();
-    let authority = Authority::assemble(grants, Environment::default(), system_resolver());
+    let authority = Authority::assemble(grants, Environment::new([]), system_resolver());
     for (bind, protected, asked) in [
         ("127.0.0.1:0", "localhost", "0.0.0.0"),
         ("127.0.0.1:0", "127.0.0.1", "0.0.0.0"),
