@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use wide::u8x16;
+
 use super::skip::{Skip, ends_scalar};
 
 /// What a walk through an item stumbles over: it is not the JSON that its brackets promised.
@@ -11,9 +13,6 @@ pub(super) struct Malformed {
     pub(super) at: usize,
 }
 
-/// How long a string is at most that is searched byte by byte.
-const SHORT: usize = 32;
-
 /// A place in the bytes of an object, whose brackets are known to be balanced.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
@@ -21,15 +20,29 @@ pub(super) struct Cursor<'a> {
     at: usize,
 }
 
-/// A member's name as it stands between its quotes.
+/// A member's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Name<'a>(pub(super) &'a [u8]);
+pub(super) struct Name<'a> {
+    /// As it stands between its quotes.
+    pub(super) raw: &'a [u8],
+    escapes: Escapes,
+}
+
+/// Whether a string has any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    None,
+    Some,
+}
 
 impl Name<'_> {
     /// Whether it is that name once its escapes are read.
     #[inline]
     pub(super) fn is(self, name: &str) -> bool {
-        self.0 == name.as_bytes() || (self.0.contains(&b'\\') && unescape(self.0).as_deref() == Some(name))
+        match self.escapes {
+            Escapes::None => self.raw == name.as_bytes(),
+            Escapes::Some => unescape(self.raw).as_deref() == Some(name),
+        }
     }
 }
 
@@ -37,6 +50,12 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
+    }
+
+    /// How much was read, in bytes.
+    #[inline]
+    pub(super) fn at(&self) -> usize {
+        self.at
     }
 
     /// The next byte that is not white space, which is not taken.
@@ -81,9 +100,9 @@ impl<'a> Cursor<'a> {
         if self.peek()? != b'"' {
             return Err(self.malformed());
         }
-        let name = self.text()?;
+        let (raw, escapes) = self.text()?;
         self.expect(b':')?;
-        Ok(Some(Name(name)))
+        Ok(Some(Name { raw, escapes }))
     }
 
     /// Whether the next element follows, a comma before it where this is not the first; no at the array's end, which is taken.
@@ -109,7 +128,9 @@ impl<'a> Cursor<'a> {
             _ => {
                 let rest = &self.bytes[begin..];
                 let length = rest.iter().position(|byte| ends_scalar(*byte)).unwrap_or(rest.len());
-                if length == 0 {
+                // A bracket or a string that begins within is for whoever counts those, and not to be missed here.
+                if length == 0 || rest[..length].iter().any(|byte| matches!(byte, b'"' | b'\\' | b'{' | b'['))
+                {
                     return Err(self.malformed());
                 }
                 self.at += length;
@@ -131,24 +152,34 @@ impl<'a> Cursor<'a> {
 
     /// The string that comes next, without its quotes.
     #[inline]
-    fn text(&mut self) -> Result<&'a [u8], Malformed> {
+    fn text(&mut self) -> Result<(&'a [u8], Escapes), Malformed> {
         let begin = self.at + 1;
-        let mut at = begin;
+        let (mut at, mut escapes) = (begin, Escapes::None);
         loop {
-            match self.bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => at += 2,
-                // Names and most values are short, and what searches faster begins slower.
-                Some(_) if at - begin < SHORT => at += 1,
-                Some(_) => {
-                    let rest = &self.bytes[at..];
-                    at += memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+            let Some(rest) = self.bytes.get(at..) else { return Err(self.malformed()) };
+            // Most strings end within the first few bytes.
+            let found = match rest.first_chunk::<16>() {
+                Some(lanes) => {
+                    let lanes = u8x16::from(*lanes);
+                    let marks = lanes.simd_eq(u8x16::splat(b'"')) | lanes.simd_eq(u8x16::splat(b'\\'));
+                    match marks.to_bitmask() {
+                        0 => {
+                            at += 16;
+                            continue;
+                        }
+                        marks => marks.trailing_zeros() as usize,
+                    }
                 }
-                None => return Err(self.malformed()),
+                None => memchr::memchr2(b'"', b'\\', rest).ok_or_else(|| self.malformed())?,
+            };
+            at += found;
+            if self.bytes[at] == b'"' {
+                self.at = at + 1;
+                return Ok((&self.bytes[begin..at], escapes));
             }
+            escapes = Escapes::Some;
+            at += 2;
         }
-        self.at = at + 1;
-        Ok(&self.bytes[begin..at])
     }
 
     #[inline]

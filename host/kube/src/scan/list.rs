@@ -5,6 +5,7 @@ use bytes::{Buf, Bytes, BytesMut};
 pub use super::envelope::ListMeta;
 use super::envelope::{self, Member};
 use super::error::ListError;
+use super::mask::Mask;
 use super::skip::Skip;
 
 /// The largest item: 16 MiB, ten times what etcd stores as one object.
@@ -113,6 +114,27 @@ impl ListSplitter {
                 Some(Err(error))
             }
         }
+    }
+
+    /// Appends to `out` what `mask` keeps of the next item, if that lies within the chunk that was pushed last; whether it did so. Where it
+    /// did not, [`ListSplitter::next_item`] hands the item out, or says what is wrong with it, and what was appended means nothing.
+    ///
+    /// An item that nobody needs as a whole is walked through once so, and not once to find its end and once more for the mask.
+    pub fn mask_next(&mut self, mask: &Mask, out: &mut Vec<u8>) -> bool {
+        if self.state == State::AfterItem && self.peek() == Some(b',') {
+            self.consume(1);
+            self.state = State::BeforeItem(Place::Later);
+        }
+        if !matches!(self.state, State::BeforeItem(_)) || self.peek() != Some(b'{') {
+            return false;
+        }
+        let Some(length) = mask.apply_to_first(&self.chunk, out).filter(|length| *length <= ITEM_CAP) else {
+            return false;
+        };
+        self.consume(length);
+        self.items += 1;
+        self.state = State::AfterItem;
+        true
     }
 
     /// To be called when the body has ended and all items were taken.

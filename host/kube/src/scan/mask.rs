@@ -91,7 +91,20 @@ impl Mask {
         checked_object(&out[begin..])
     }
 
-    /// The same without the check, for whoever reads the outcome as JSON itself.
+    /// Appends what is kept of the object with which `bytes` begin, and says where that object ends; none where it does not end in them,
+    /// or is none: what was appended then means nothing. As [`Mask::apply`] to the object alone, in one walk through it instead of two.
+    pub(super) fn apply_to_first(&self, bytes: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+        let begin = out.len();
+        let mut walk = Walk { cursor: Cursor::new(bytes), out };
+        let open = walk.object(&self.root, self.rest).ok()?;
+        walk.cursor.leave(open).ok()?;
+        let end = walk.cursor.at();
+        checked_object(&out[begin..]).ok()?;
+        // Brackets are counted, and not matched.
+        (bytes[end - 1] == b'}').then_some(end)
+    }
+
+    /// As [`Mask::apply`] without the check, for whoever reads the outcome as JSON itself.
     pub(super) fn copy(&self, object: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
         let mut walk = Walk { cursor: Cursor::new(object), out };
         if walk.cursor.peek()? != b'{' {
@@ -184,7 +197,7 @@ impl Walk<'_, '_> {
                 self.out.push(b',');
             }
             self.out.push(b'"');
-            self.out.extend_from_slice(name.0);
+            self.out.extend_from_slice(name.raw);
             self.out.extend_from_slice(b"\":");
             let (copied, open) = match place {
                 Some(place) if wanted & 1 << place != 0 => {

@@ -95,7 +95,7 @@ fn walk<'a>(
             while let Some(name) = cursor.member(first)? {
                 first = false;
                 let value = cursor.value()?;
-                if see(name.0, value).ok_or_else(|| cursor.malformed())? == More::No {
+                if see(name.raw, value).ok_or_else(|| cursor.malformed())? == More::No {
                     break;
                 }
             }

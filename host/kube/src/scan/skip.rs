@@ -1,8 +1,8 @@
 //! Finds where a value ends, however it is cut into chunks.
 
-#[cfg(target_arch = "x86_64")]
-use super::block::wider;
 use super::block::{Marks, between, escaped, marks};
+#[cfg(target_arch = "x86_64")]
+use super::block::{wider, widest};
 
 /// How deeply an item may be nested: etcd holds nothing deeper, and Go's JSON stops at ten times that.
 pub const DEPTH_CAP: u32 = 1000;
@@ -65,12 +65,24 @@ impl Skip {
 
     fn container(&mut self, bytes: &[u8]) -> Result<Option<usize>, TooDeep> {
         #[cfg(target_arch = "x86_64")]
-        if bytes.len() >= WIDE && wider::is_there() {
-            #[expect(unsafe_code, reason = "only so is code called that not every processor can run")]
-            // SAFETY: the processor has just been asked for all that the function is compiled for.
-            return unsafe { self.container_wider(bytes) };
+        #[expect(unsafe_code, reason = "only so is code called that not every processor can run")]
+        if bytes.len() >= WIDE {
+            if widest::is_there() {
+                // SAFETY: the processor has just been asked for all that the function is compiled for.
+                return unsafe { self.container_widest(bytes) };
+            }
+            if wider::is_there() {
+                // SAFETY: as above.
+                return unsafe { self.container_wider(bytes) };
+            }
         }
         self.container_by(bytes, marks, between)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx2,pclmulqdq,popcnt,bmi1")]
+    fn container_widest(&mut self, bytes: &[u8]) -> Result<Option<usize>, TooDeep> {
+        self.container_by(bytes, |block| widest::marks(block), |quotes| wider::between(quotes))
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -235,14 +247,19 @@ mod tests {
         /// Whatever this processor can do, the outcome is that of one that can do little.
         #[test]
         fn every_processor_finds_the_same(text in r#"\{[^é]{0,60}(\{|\}|\[|\]|"|\\|a{0,40}){0,60}[^é]{0,60}"#, size in 1_usize..400) {
-            let (mut one, mut other) = (Skip::of(b'{'), Skip::of(b'{'));
-            for piece in text.as_bytes().chunks(size) {
-                let found = one.advance(piece);
-                prop_assert_eq!(found, other.container_by(piece, marks, between));
-                if found != Ok(None) {
-                    break;
-                }
-                prop_assert_eq!((one.depth, one.in_string, one.escaping), (other.depth, other.in_string, other.escaping));
+            let found = |find: fn(&mut Skip, &[u8]) -> Result<Option<usize>, TooDeep>| {
+                let mut skip = Skip::of(b'{');
+                let mut pieces = text.as_bytes().chunks(size);
+                let end = pieces.find_map(|piece| Some(find(&mut skip, piece)).filter(|found| *found != Ok(None)));
+                (end, pieces.count(), skip.depth, skip.in_string, skip.escaping)
+            };
+            let little = found(|skip, piece| skip.container_by(piece, marks, between));
+            prop_assert_eq!(&found(Skip::container), &little);
+            #[cfg(target_arch = "x86_64")]
+            #[expect(unsafe_code, reason = "what `container` does where a processor can do no more")]
+            if wider::is_there() {
+                // SAFETY: the processor has just been asked.
+                prop_assert_eq!(&found(|skip, piece| unsafe { skip.container_wider(piece) }), &little);
             }
         }
     }

@@ -16,6 +16,9 @@ use crate::store::Object;
 /// Bytes that are written at a time: a few TLS records, and far from a whole list.
 const CHUNK: usize = 128 * 1024;
 
+/// What an object may add to a chunk before its memory has to grow.
+const BEYOND: usize = 16 * 1024;
+
 /// The body of one answer.
 pub(crate) enum Payload {
     /// All of it.
@@ -29,7 +32,10 @@ pub(crate) enum Payload {
 /// A list of which no more is in memory than is being sent.
 pub(crate) struct ListBody {
     view: Box<View>,
-    head: Option<Vec<u8>>,
+    /// Written to see whether it is all.
+    first: Option<Vec<u8>>,
+    /// Written, and too little to be sent.
+    begun: Vec<u8>,
     objects: IntoIter<Arc<Object>>,
     any: bool,
     done: bool,
@@ -43,27 +49,26 @@ impl Payload {
 
     /// A list; one that fits a chunk is sent whole, with its length.
     pub(crate) fn list(view: Box<View>, meta: &ListMeta, objects: Vec<Arc<Object>>) -> Payload {
-        let head = Some(view.list_head(meta));
-        let mut body = ListBody { view, head, objects: objects.into_iter(), any: false, done: false };
+        let begun = view.list_head(meta);
+        let mut body =
+            ListBody { view, first: None, begun, objects: objects.into_iter(), any: false, done: false };
         let Some(first) = body.chunk() else { return Payload::whole(Bytes::new()) };
         if body.done {
             return Payload::whole(first);
         }
-        body.head = Some(first);
+        body.first = Some(first);
         Payload::List(Box::new(body))
     }
 }
 
 impl ListBody {
     fn chunk(&mut self) -> Option<Vec<u8>> {
-        if let Some(head) = self.head.take_if(|head| head.len() >= CHUNK) {
-            return Some(head);
+        if let Some(first) = self.first.take() {
+            return Some(first);
         }
-        if self.done {
-            return None;
-        }
-        let mut out = self.head.take().unwrap_or_else(|| Vec::with_capacity(CHUNK + 16 * 1024));
-        while out.len() < CHUNK {
+        let mut out = std::mem::take(&mut self.begun);
+        out.reserve(CHUNK + BEYOND - out.len().min(CHUNK));
+        while !self.done && out.len() < CHUNK {
             let Some(object) = self.objects.next() else {
                 out.extend_from_slice(self.view.list_tail());
                 self.done = true;
@@ -74,7 +79,13 @@ impl ListBody {
             }
             self.view.list_item(&object, &mut out);
         }
-        Some(out)
+        if !self.done {
+            // A few kilobytes beyond a chunk would be a frame, a record and a write of their own.
+            let whole = out.len() - out.len() % CHUNK;
+            self.begun = out[whole..].to_vec();
+            out.truncate(whole);
+        }
+        (!out.is_empty()).then_some(out)
     }
 }
 

@@ -17,6 +17,10 @@ use super::{Shared, service};
 /// A client that has not finished its handshake or its headers by then is sent away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How much is encrypted before it is written, in bytes: a frame that fills rustls's own 64 KiB has its last bytes in a record and a
+/// write of their own.
+const WRITTEN_AT_ONCE: usize = 256 * 1024;
+
 /// A listener that is bound and not yet served.
 pub(crate) struct Bound(TcpListener);
 
@@ -51,7 +55,8 @@ impl Bound {
 async fn connection(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
     // A small answer should not wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await else { return };
+    let Ok(Ok(mut stream)) = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await else { return };
+    stream.get_mut().1.set_buffer_limit(Some(WRITTEN_AT_ONCE));
     let handler = {
         let shared = shared.clone();
         service_fn(move |request| service::answer(shared.clone(), request))

@@ -36,8 +36,9 @@ const STREAMS: usize = 100;
 /// Room for every stream's window: no reader that tarries holds up another.
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * STREAMS as u32;
 
-/// The largest frame that is taken, in bytes. Lists come in frames as large as they may be.
-const FRAME: u32 = 64 * 1024;
+/// The largest frame that is taken, in bytes: with its head, four TLS records. Lists come in frames as large as they may be, and one byte
+/// more would be a record of its own, and a write and a read.
+const FRAME: u32 = 4 * 16 * 1024 - 9;
 
 /// An HTTP/2 connection. Dropping the last clone closes it once the last response was read.
 #[derive(Clone)]

@@ -4,10 +4,13 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tidegate_kube::frames::LineSplitter;
 use tidegate_kube::frames::watch::{self, EventType};
-use tidegate_kube::scan::{ListError, ListMeta, ListSplitter};
+use tidegate_kube::scan::{ListError, ListMeta, ListSplitter, Mask};
 
 use crate::events::failure;
 use crate::{Code, Error};
+
+/// What masks leave of most objects, in bytes.
+pub(super) const NARROWED: usize = 256;
 
 /// The body of one answer.
 pub(super) enum Decoder {
@@ -37,6 +40,13 @@ impl Decoder {
             Decoder::List(list) => Some(list.next_item()?.map_err(list_error)),
             Decoder::Events(events) => events.next(),
         }
+    }
+
+    /// What `mask` keeps of the next item, where that can be had at once; else [`Decoder::next`] is to be asked.
+    pub(super) fn mask_next(&mut self, mask: &Mask) -> Option<Vec<u8>> {
+        let Decoder::List(list) = self else { return None };
+        let mut out = Vec::with_capacity(NARROWED);
+        list.mask_next(mask, &mut out).then_some(out)
     }
 
     /// Whether nothing is wanted of what comes after.

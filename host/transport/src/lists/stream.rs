@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_util::future::BoxFuture;
 use tidegate_kube::scan::{FilterFailed, ListError, ListMeta, checked_object};
 
-use super::decode::Decoder;
+use super::decode::{Decoder, NARROWED};
 use super::{Expired, ListOptions, ListSource};
 use crate::{Body, Code, Error, Response, Transport};
 
@@ -176,6 +176,14 @@ impl ItemStream {
     /// One step through the body.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let State::Reading(body, decoder) = &mut self.state else { return Poll::Ready(()) };
+        // What a filter is to judge has to be there as a whole.
+        if let (Some(mask), None) = (&self.options.mask, &self.options.filter)
+            && let Some(narrowed) = decoder.mask_next(mask)
+        {
+            self.seen += 1;
+            self.hand_over(narrowed);
+            return Poll::Ready(());
+        }
         match decoder.next() {
             Some(Ok(item)) => {
                 self.seen += 1;
@@ -219,7 +227,7 @@ impl ItemStream {
         };
         let taken = match &self.options.mask {
             Some(mask) => {
-                let mut out = Vec::with_capacity(256);
+                let mut out = Vec::with_capacity(NARROWED);
                 mask.apply(item, &mut out).map_err(refused)?;
                 out
             }
@@ -228,9 +236,13 @@ impl ItemStream {
                 item.to_vec()
             }
         };
-        self.batch_bytes += taken.len();
-        self.batch.push(taken);
+        self.hand_over(taken);
         Ok(())
+    }
+
+    fn hand_over(&mut self, item: Vec<u8>) {
+        self.batch_bytes += item.len();
+        self.batch.push(item);
     }
 
     /// The regular end of one answer.

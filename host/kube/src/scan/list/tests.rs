@@ -173,6 +173,78 @@ fn an_item_within_a_chunk_is_not_copied() {
     assert_eq!(item.as_ptr(), chunk[10..].as_ptr());
 }
 
+/// What a mask keeps of every item, in one walk where that can be or in two, and whether the list ended well.
+fn masked(body: &[u8], size: usize, mask: &Mask, walks: Walks) -> (Vec<Option<String>>, bool) {
+    let (mut list, mut items) = (ListSplitter::new(), Vec::new());
+    for chunk in body.chunks(size) {
+        list.push(Bytes::copy_from_slice(chunk));
+        loop {
+            let mut out = Vec::new();
+            if walks == Walks::One && list.mask_next(mask, &mut out) {
+                items.push(String::from_utf8(out).ok());
+                continue;
+            }
+            out.clear();
+            match list.next_item() {
+                Some(Ok(item)) => {
+                    let kept = mask.apply(&item, &mut out).is_ok();
+                    items.push(String::from_utf8(out).ok().filter(|_| kept));
+                }
+                Some(Err(_)) => return (items, false),
+                None => break,
+            }
+        }
+    }
+    let ended = list.finish().is_ok();
+    (items, ended)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Walks {
+    One,
+    Two,
+}
+
+#[test]
+fn an_item_is_masked_in_one_walk_where_it_lies_within_a_chunk() {
+    let mask = Mask::parse(["a.b", "c"]).unwrap();
+    let mut list = ListSplitter::new();
+    list.push(r#"{"items":[{"a":{"b":1,"x":[2]},"c":3,"z":{}} , {"a":{"b":4}},{"c":["#.into());
+    let mut out = Vec::new();
+    assert!(!list.mask_next(&mask, &mut out), "the list itself comes first");
+    assert_eq!(list.next_item(), Some(Ok(r#"{"a":{"b":1,"x":[2]},"c":3,"z":{}}"#.into())));
+    assert!(list.mask_next(&mask, &mut out) && out == br#"{"a":{"b":4}}"#);
+    assert!(!list.mask_next(&mask, &mut out), "it goes on in the next chunk");
+    assert_eq!((list.next_item(), list.items()), (None, 2));
+    list.push("]}]}".into());
+    assert!(!list.mask_next(&mask, &mut out), "it began in the chunk before");
+    assert_eq!(list.next_item(), Some(Ok(r#"{"c":[]}"#.into())));
+    assert!(!list.mask_next(&mask, &mut out));
+    assert_eq!((list.next_item(), list.finish()), (None, Ok(())));
+}
+
+#[test]
+fn what_is_no_item_is_none_in_one_walk_too() {
+    let mask = Mask::parse(["a"]).unwrap();
+    let deep = format!(r#"{{"items":[{{"a":1,"x":{}{}}}]}}"#, "[".repeat(1100), "]".repeat(1100));
+    for body in [
+        r#"{"items":[{"a":1]]}"#,
+        r#"{"items":[{"a":1,"x":[1]]]}"#,
+        r#"{"items":[{"a":nul,"x":1},{}]}"#,
+        r#"{"items":[{"x":n"}u,{"a":1}","a":1},{}]}"#,
+        r#"{"items":[{"x":1{},"a":1},{}]}"#,
+        r#"{"items":[{"x":\"","a":1},{}]}"#,
+        r#"{"items":[{"a":1}{"a":2}]}"#,
+        r#"{"items":[{"a":1},7]}"#,
+        r#"{"a":1}"#,
+        &deep,
+    ] {
+        let two = masked(body.as_bytes(), usize::MAX, &mask, Walks::Two);
+        assert_eq!(masked(body.as_bytes(), usize::MAX, &mask, Walks::One), two, "{body}");
+        assert!(!two.1 || two.0.contains(&None), "{body}: {two:?}");
+    }
+}
+
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -231,6 +303,22 @@ proptest! {
                 serde_json::from_slice(item).unwrap()
             }).collect();
             prop_assert_eq!(&found, &items);
+        }
+    }
+
+    #[test]
+    fn one_walk_finds_what_two_do(
+        items in "(\\{(\"[a-c]\":|[\\[\\]{}\",:a-c\\\\ 1n]){0,12}\\},?){0,4}",
+        objects in prop::collection::vec(object(), 0..5),
+        size in 1_usize..100,
+    ) {
+        let mask = Mask::parse(["a.b", "c[*].a", "b"]).unwrap();
+        for items in [items, Value::from(objects).to_string().trim_matches(['[', ']']).to_owned()] {
+            let body = format!(r#"{{"items":[{items}],"metadata":{{}}}}"#);
+            for size in [size, usize::MAX] {
+                let two = masked(body.as_bytes(), size, &mask, Walks::Two);
+                prop_assert_eq!(masked(body.as_bytes(), size, &mask, Walks::One), two, "{}", body);
+            }
         }
     }
 

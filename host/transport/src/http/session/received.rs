@@ -3,14 +3,14 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use h2::RecvStream;
 
-use super::Lease;
 use super::upload::Upload;
 use super::wheel::Seat;
+use super::{Lease, STREAM_WINDOW};
 use crate::Error;
 
 /// The body of a response over a shared connection.
 ///
-/// The server may send so much more as was read, and no more than a window waits here. Dropped before its end, it tells the server
+/// The server is told that it may send more once half a window was read, and no more than a window waits here. Dropped before its end, it tells the server
 /// to stop; the connection goes on.
 pub(in crate::http) struct Received {
     stream: RecvStream,
@@ -20,11 +20,16 @@ pub(in crate::http) struct Received {
     /// None once the response has ended.
     lease: Option<Lease>,
     read: u64,
+    /// Read, and the server was not told yet.
+    untold: usize,
 }
+
+/// After so many bytes the server is told: each time is a write, and costs both sides more than the frame says.
+const TELL: usize = STREAM_WINDOW as usize / 2;
 
 impl Received {
     pub(super) fn new(stream: RecvStream, upload: Option<Upload>, seat: Seat, lease: Lease) -> Received {
-        let mut received = Received { stream, upload, seat, lease: Some(lease), read: 0 };
+        let mut received = Received { stream, upload, seat, lease: Some(lease), read: 0, untold: 0 };
         received.release();
         received
     }
@@ -42,8 +47,11 @@ impl Received {
             let stream = &mut self.stream;
             match self.seat.poll(cx, |cx| stream.poll_data(cx)) {
                 Poll::Ready(Some(Ok(data))) => {
-                    // The connection is over where this fails, and the next piece says so.
-                    let _ = self.stream.flow_control().release_capacity(data.len());
+                    self.untold += data.len();
+                    if self.untold >= TELL {
+                        // The connection is over where this fails, and the next piece says so.
+                        let _ = self.stream.flow_control().release_capacity(std::mem::take(&mut self.untold));
+                    }
                     self.release();
                     if !data.is_empty() {
                         self.read += data.len() as u64;
