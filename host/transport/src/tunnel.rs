@@ -23,7 +23,7 @@ pub(crate) use websocket::drive;
 ///
 /// A task of its own keeps it alive, whatever its holder does: it answers the server's pings, and asks a server that is silent whether it
 /// is still there, so that no balancer in between takes it for idle. There is no idle deadline. A server that does not answer for
-/// 45 s ends it, unless something was sent that the server may still be busy with.
+/// 45 s ends it, unless something was sent that the server may still be busy with: then it has 4 hours.
 ///
 /// Every function takes `&self`: reading and writing may happen at the same time. What is not read holds the server back, past 256 KiB;
 /// what the server does not take holds writers back, past 256 KiB.

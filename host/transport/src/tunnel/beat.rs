@@ -10,6 +10,13 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// How long it may take to answer.
 const ANSWER: Duration = Duration::from_secs(25);
 
+/// How long after something was sent the server is asked whether it has read that.
+const PROOF: Duration = Duration::from_secs(2);
+
+/// How long a server may be busy with what it was sent, and say nothing at all. A kubelet's own patience with a stream
+/// (`streamingConnectionIdleTimeout`).
+const BUSY: Duration = Duration::from_secs(4 * 60 * 60);
+
 /// What was heard from a server, and what it was sent.
 #[derive(Debug)]
 pub(super) struct Beat {
@@ -17,8 +24,12 @@ pub(super) struct Beat {
     asked: Option<Instant>,
     /// Messages sent.
     sent: u64,
+    /// How many of them came before the last ping.
+    pinged: u64,
     /// How many of them the server has read: it has answered a ping that came after them.
     proven: u64,
+    /// When to ask for proof of those that no ping came after.
+    proof: Instant,
 }
 
 /// What is to be done.
@@ -26,15 +37,24 @@ pub(super) struct Beat {
 pub(super) enum Act {
     /// Nothing until [`Beat::due`].
     Wait,
-    /// Ask for a sign of life, with these bytes.
+    /// Ask for a sign of life, with these bytes; then [`Beat::pinged`].
     Ping([u8; 8]),
     /// Nobody is at the other end.
-    GiveUp,
+    GiveUp(Silence),
+}
+
+/// For how long a server was silent that was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// It had read all that it was sent, and did not answer.
+    Idle,
+    /// It may have been busy with what it was sent, but not for so long.
+    Busy,
 }
 
 impl Beat {
     pub(super) fn new(now: Instant) -> Beat {
-        Beat { heard: now, asked: None, sent: 0, proven: 0 }
+        Beat { heard: now, asked: None, sent: 0, pinged: 0, proven: 0, proof: now }
     }
 
     /// Something came.
@@ -43,8 +63,16 @@ impl Beat {
     }
 
     /// A message was sent.
-    pub(super) fn sent(&mut self) {
+    pub(super) fn sent(&mut self, now: Instant) {
+        if self.sent == self.pinged {
+            self.proof = now + PROOF;
+        }
         self.sent += 1;
+    }
+
+    /// The ping of the last [`judge`](Beat::judge) is on its way, after all that was sent.
+    pub(super) fn pinged(&mut self) {
+        self.pinged = self.sent;
     }
 
     /// A ping of these bytes was answered.
@@ -58,24 +86,30 @@ impl Beat {
 
     /// When to [`judge`](Beat::judge) next.
     pub(super) fn due(&self) -> Instant {
-        match self.asked {
+        let alive = match self.asked {
             Some(asked) => asked + ANSWER,
             None => self.heard + SILENCE,
-        }
+        };
+        if self.sent > self.pinged { alive.min(self.proof) } else { alive }
     }
 
     /// `reads` is whether an answer would have been seen.
     ///
     /// Silence proves nothing while the server may be busy with what it was sent: a kubelet reads no further, pings included, until the
-    /// process has read its standard input. The kernel's own keep-alive notices then that a machine is gone.
+    /// process has read its standard input. So it is asked soon after each message: once it has answered, silence counts.
     pub(super) fn judge(&mut self, now: Instant, reads: bool) -> Act {
         if now < self.due() {
             return Act::Wait;
         }
-        if self.asked.is_some() && reads && self.proven == self.sent {
-            return Act::GiveUp;
+        if reads && self.asked.is_some_and(|asked| now >= asked + ANSWER) {
+            if self.proven == self.sent {
+                return Act::GiveUp(Silence::Idle);
+            }
+            if now >= self.heard + BUSY {
+                return Act::GiveUp(Silence::Busy);
+            }
         }
-        self.asked = Some(now);
+        (self.asked, self.proof) = (Some(now), now + PROOF);
         Act::Ping(self.sent.to_be_bytes())
     }
 }
@@ -90,15 +124,17 @@ mod tests {
         Sent,
         /// The last ping is answered.
         Answered,
-        /// Judged, and the answer that is expected: `w`ait, `p`ing, `g`ive up.
+        /// Judged, and the answer that is expected: `w`ait, `p`ing, `g`ive up, or give up who is `b`usy for too long.
         Judged(char),
         /// The same while nothing is read.
         Unread(char),
+        /// A ping is due that does not go, since other bytes wait to be sent.
+        Held,
     }
 
     #[test]
     fn who_is_silent_is_asked_and_who_is_busy_is_left_alone() {
-        use At::{Answered, Heard, Judged, Sent, Unread};
+        use At::{Answered, Heard, Held, Judged, Sent, Unread};
         for (name, story) in [
             ("silent", &[(19, Judged('w')), (20, Judged('p')), (44, Judged('w')), (45, Judged('g'))][..]),
             ("talks", &[(19, Heard), (20, Judged('w')), (38, Judged('w')), (39, Judged('p'))]),
@@ -117,13 +153,27 @@ mod tests {
                 "has something to read",
                 &[
                     (1, Sent),
-                    (20, Judged('p')),
-                    (45, Judged('p')),
-                    (70, Judged('p')),
+                    (2, Judged('w')),
+                    (3, Judged('p')),
+                    (27, Judged('w')),
+                    (28, Judged('p')),
+                    (53, Judged('p')),
                     (71, Heard),
                     (71, Answered),
                     (91, Judged('p')),
                     (116, Judged('g')),
+                ],
+            ),
+            (
+                "has read it, and stalls",
+                &[
+                    (1, Sent),
+                    (3, Judged('p')),
+                    (3, Heard),
+                    (3, Answered),
+                    (22, Judged('w')),
+                    (23, Judged('p')),
+                    (48, Judged('g')),
                 ],
             ),
             (
@@ -133,9 +183,30 @@ mod tests {
                     (21, Sent),
                     (22, Heard),
                     (22, Answered),
-                    (42, Judged('p')),
-                    (67, Judged('p')),
+                    (23, Judged('p')),
+                    (48, Judged('p')),
+                    (73, Judged('p')),
                 ],
+            ),
+            (
+                "is sent something all the time",
+                &[
+                    (1, Sent),
+                    (2, Sent),
+                    (3, Judged('p')),
+                    (4, Sent),
+                    (5, Sent),
+                    (5, Judged('w')),
+                    (6, Judged('p')),
+                ],
+            ),
+            (
+                "is sent so much that pings have to wait",
+                &[(1, Sent), (3, Held), (4, Judged('w')), (5, Held), (7, Judged('p')), (8, Judged('w'))],
+            ),
+            (
+                "is busy for hours",
+                &[(1, Sent), (3, Judged('p')), (14_399, Judged('p')), (14_424, Judged('b'))],
             ),
             (
                 "is not read",
@@ -158,11 +229,15 @@ mod tests {
                         continue;
                     }
                     Sent => {
-                        beat.sent();
+                        beat.sent(now);
                         continue;
                     }
                     Answered => {
                         beat.answered(&ping);
+                        continue;
+                    }
+                    Held => {
+                        assert!(matches!(beat.judge(now, true), Act::Ping(_)), "{name}, second {second}");
                         continue;
                     }
                     Judged(expected) => (*expected, true),
@@ -171,10 +246,12 @@ mod tests {
                 let act = match beat.judge(now, reads) {
                     Act::Wait => 'w',
                     Act::Ping(bytes) => {
+                        beat.pinged();
                         ping = bytes;
                         'p'
                     }
-                    Act::GiveUp => 'g',
+                    Act::GiveUp(Silence::Idle) => 'g',
+                    Act::GiveUp(Silence::Busy) => 'b',
                 };
                 assert_eq!(act, expected, "{name}, second {second}");
             }
@@ -183,8 +260,9 @@ mod tests {
 
     #[test]
     fn an_answer_to_what_was_not_asked_proves_nothing() {
-        let mut beat = Beat::new(Instant::now());
-        beat.sent();
+        let now = Instant::now();
+        let mut beat = Beat::new(now);
+        beat.sent(now);
         for answer in [&b""[..], b"1", &[0xff; 8], &[0; 8], &[0; 9]] {
             beat.answered(answer);
             assert_eq!(beat.proven, 0, "{answer:x?}");

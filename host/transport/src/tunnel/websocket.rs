@@ -13,7 +13,7 @@ use tidegate_kube::channels::{Decoder, Encoder, Received, frames};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::beat::{Act, Beat};
+use super::beat::{Act, Beat, Silence};
 use super::shared::Shared;
 use crate::{Code, Error};
 
@@ -119,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             && let Some((channel, bytes)) = self.shared.take()
         {
             self.encoder.message(channel, &bytes, self.masks.next()?);
-            self.beat.sent();
+            self.beat.sent(Instant::now());
         }
         if self.shared.is_finishing() {
             self.close()?;
@@ -205,10 +205,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Act::Ping(_) if !self.encoder.buffer().is_empty() || self.said_all => {}
                 Act::Ping(bytes) => {
                     self.encoder.ping(&bytes, self.masks.next()?);
+                    self.beat.pinged();
                     self.write(cx)?;
                 }
-                Act::GiveUp => {
-                    let text = "the server has not said anything for 45 s, not even in answer to a ping";
+                Act::GiveUp(silence) => {
+                    let text = match silence {
+                        Silence::Idle => {
+                            "the server has not said anything for 45 s, not even in answer to a ping"
+                        }
+                        Silence::Busy => {
+                            "the server has not said anything for 4 hours, nor read all that it was sent"
+                        }
+                    };
                     return Poll::Ready(Err(Error::new(Code::Timeout, text)));
                 }
             }
@@ -217,6 +225,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// A timer that was set for an earlier moment rings early, is moved and polled again.
     fn timer_until(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.timer.deadline() > until {
+            self.timer.as_mut().reset(until);
+        }
         while self.timer.as_mut().poll(cx).is_ready() {
             if self.timer.deadline() >= until {
                 return Poll::Ready(());

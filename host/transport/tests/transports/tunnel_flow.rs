@@ -1,7 +1,7 @@
 //! Tunnels, both ways at once: volume, who holds whom back, signs of life, ends.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,6 +12,12 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::tunnel_peer::{frame, read_frame, tunnel_and_stream, unmasked};
+
+/// The same on the next channel.
+fn echo(mut payload: Vec<u8>) -> Vec<u8> {
+    payload[0] += 1;
+    frame(0x82, &payload)
+}
 
 #[tokio::test]
 async fn a_hundred_megabytes_both_ways_at_once() {
@@ -25,8 +31,10 @@ async fn a_hundred_megabytes_both_ways_at_once() {
         let mut buffer = vec![0; 128 << 10];
         'connection: loop {
             while let Some((payload, used)) = unmasked(&pending) {
+                let is_ping = pending[0] == 0x89;
                 pending.drain(..used);
-                if sender.send(payload).await.is_err() {
+                let answer = if is_ping { frame(0x8a, &payload) } else { echo(payload) };
+                if sender.send(answer).await.is_err() {
                     break 'connection;
                 }
             }
@@ -37,9 +45,8 @@ async fn a_hundred_megabytes_both_ways_at_once() {
         }
     });
     tokio::spawn(async move {
-        while let Some(mut payload) = echoed.recv().await {
-            payload[0] += 1;
-            to.write_all(&frame(0x82, &payload)).await.expect("write");
+        while let Some(answer) = echoed.recv().await {
+            to.write_all(&answer).await.expect("write");
         }
     });
     let tunnel = Arc::new(tunnel);
@@ -191,4 +198,49 @@ async fn a_server_that_says_nothing_is_asked_and_then_given_up() {
     let pings = reading.await.expect("read");
     assert_eq!(pings.len(), 4);
     assert!(pings.iter().all(|(kind, _)| *kind == 0x89));
+}
+
+/// Answers pings as long as it may, and reads all that comes.
+async fn answer_pings(mut stream: tokio::net::TcpStream, silent: Arc<AtomicBool>) -> usize {
+    let mut pings = 0;
+    while let Some((kind, payload)) = read_frame(&mut stream).await {
+        pings += usize::from(kind == 0x89);
+        if kind == 0x89 && !silent.load(Ordering::SeqCst) {
+            stream.write_all(&frame(0x8a, &payload)).await.expect("write");
+        }
+    }
+    pings
+}
+
+/// It has read what it was sent, and says so at once; so its silence counts from then on.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stalls_after_it_was_sent_something_is_given_up() {
+    let (tunnel, stream) = tunnel_and_stream().await;
+    let silent = Arc::new(AtomicBool::new(false));
+    tokio::spawn(answer_pings(stream, silent.clone()));
+    tunnel.send(0, Bytes::from_static(b"ls\n")).await.expect("sent");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    silent.store(true, Ordering::SeqCst);
+    let begun = tokio::time::Instant::now();
+    let error = tunnel.next().await.expect_err("given up");
+    assert_eq!(error.code(), Code::Timeout, "{error:?}");
+    assert!(begun.elapsed() < Duration::from_secs(46), "{:?}", begun.elapsed());
+}
+
+/// It may be busy with what it was sent, and so it has hours; not for ever.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_may_be_busy_has_four_hours() {
+    let (tunnel, stream) = tunnel_and_stream().await;
+    let pings = tokio::spawn(answer_pings(stream, Arc::new(AtomicBool::new(true))));
+    tunnel.send(0, Bytes::from_static(b"much to do")).await.expect("sent");
+    let begun = tokio::time::Instant::now();
+    let error = tunnel.next().await.expect_err("given up");
+    assert_eq!(error.code(), Code::Timeout, "{error:?}");
+    assert!(error.to_string().contains("4 hours"), "{error}");
+    let hours = begun.elapsed().as_secs_f64() / 3600.0;
+    assert!((4.0..4.1).contains(&hours), "{hours}");
+    drop(tunnel);
+    // One each 25 s.
+    let pings = pings.await.expect("read");
+    assert!((570..600).contains(&pings), "{pings}");
 }
