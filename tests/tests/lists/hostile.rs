@@ -118,13 +118,13 @@ fn servers_that_mean_harm_get_typed_errors() {
             "error protocol: the watch ended before the bookmark that ends its initial events",
         ),
         (
-            "what changes before the bookmark is an item again, and what goes cannot be taken back",
+            "what changes before the bookmark is an item again, and what goes without a version leaves no list",
             body(
                 "{\"type\":\"ADDED\",\"object\":{}}\n{\"type\":\"MODIFIED\",\"object\":{}}\n{\"type\":\"DELETED\",\"object\":{}}\n",
             ),
             &["--source", "watch-list"],
             2,
-            "error protocol: line 3 of the watch deletes an object before the initial events have ended",
+            "error protocol: line 3 of the watch deletes an object before the initial events have ended, and does not say at which version",
         ),
         (
             "a watch that fails",

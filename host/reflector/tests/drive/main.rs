@@ -159,6 +159,27 @@ async fn a_watch_list_falls_back_to_pages() {
     )
     .await;
     check(
+        "changes before the end, as servers before Kubernetes 1.32 tell them: a list is what there was before the first deletion",
+        spec(),
+        [
+            vec![
+                say(event("ADDED", "a", "3")
+                    + &event("ADDED", "b", "2")
+                    + &event("MODIFIED", "a", "8")
+                    + &event("DELETED", "b", "10")
+                    + &event("ADDED", "c", "11")
+                    + end
+                    + "\n"),
+                Act::Stall,
+            ],
+            vec![say(event("DELETED", "b", "10") + &event("ADDED", "c", "11")), Act::Stall],
+        ],
+        &[
+            "WATCH LIST", "listing", "item a", "item b", "item a", "listed 9", "WATCH 9", "deleted b", "added c",
+        ],
+    )
+    .await;
+    check(
         "not offered",
         spec(),
         [vec![Act::Refuse(422, status(422, "Invalid"))], vec![say(list("7", &["a"]))], vec![Act::Stall]],

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tidegate_kube::frames::LineSplitter;
 use tidegate_kube::frames::watch::{self, EventType};
-use tidegate_kube::scan::{ListError, ListMeta, ListSplitter, Mask};
+use tidegate_kube::scan::{ListError, ListMeta, ListSplitter, Mask, resource_version};
 
 use crate::events::failure;
 use crate::{Code, Error};
@@ -19,10 +19,14 @@ pub(super) enum Decoder {
 }
 
 /// The initial events of a watch.
+///
+/// Older API servers end them with a bookmark of their own time, and what changes meanwhile comes before it. By then everything that was
+/// there has come: a change is a later state of an item, and where one is deleted, what came before that is the list, of the version
+/// before the deletion. Whoever watches from there is told of it.
 #[derive(Default)]
 pub(super) struct Events {
     lines: LineSplitter,
-    /// What the bookmark at their end says.
+    /// What the bookmark at their end says, or what follows from the first deletion.
     end: Option<ListMeta>,
 }
 
@@ -98,21 +102,34 @@ impl Events {
             watch::parse(line, number).map_err(|error| Error::new(Code::Protocol, error.to_string()))?;
         let object = line.slice_ref(event.object.as_bytes());
         match event.ty {
-            // What changes while the server waits to end the initial events may come before that end: a later state of an item.
             EventType::Added | EventType::Modified => Ok(Some(object)),
             EventType::Bookmark => {
                 self.end = bookmark(&object);
                 Ok(None)
             }
             EventType::Error => Err(failure(&object)),
-            EventType::Deleted => {
-                let text = format!(
-                    "line {number} of the watch deletes an object before the initial events have ended"
-                );
-                Err(Error::new(Code::Protocol, text))
-            }
+            EventType::Deleted => match before(&object) {
+                Some(meta) => {
+                    self.end = Some(meta);
+                    Ok(None)
+                }
+                None => {
+                    let text = format!(
+                        "line {number} of the watch deletes an object before the initial events have ended, and does not say at which version"
+                    );
+                    Err(Error::new(Code::Protocol, text))
+                }
+            },
         }
     }
+}
+
+/// The version before that of a deletion: versions are numbers that grow (KEP-5504), and any of them is a place to watch from.
+fn before(object: &[u8]) -> Option<ListMeta> {
+    let version: u64 = resource_version(object).ok()?.parse().ok()?;
+    // 0 would be any version.
+    let resource_version = version.checked_sub(1).filter(|&before| before > 0)?.to_string();
+    Some(ListMeta { resource_version, ..ListMeta::default() })
 }
 
 /// What a bookmark says, where it is the one that ends the initial events.
