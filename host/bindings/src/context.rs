@@ -9,10 +9,12 @@ use tidegate_authority::Authority;
 use tidegate_reflector::Reflectors;
 use tidegate_registry::View as Connections;
 use tidegate_transport::{Error, Options};
+use tokio::sync::Semaphore;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTableError};
 
 use crate::error::refusal;
+use crate::reflectors::MAX_SNAPSHOTS;
 use crate::request::Held;
 use crate::wit::tidegate::host::{
     client, connections, detect, discovery, forward, listen, lists, logs, permissions, poll, reflectors,
@@ -28,6 +30,8 @@ pub struct Context {
     pub(crate) options: Arc<Options>,
     pub(crate) connections: Connections,
     pub(crate) held: Held,
+    /// How many more snapshots of reflectors this guest may hold.
+    pub(crate) snapshots: Arc<Semaphore>,
     pub(crate) surroundings: Surroundings,
     refusal: Option<Vec<String>>,
 }
@@ -36,7 +40,8 @@ impl Context {
     /// A guest with `authority`'s grants, whose transports are chosen and configured by `options`, and that sees these connections.
     pub fn new(authority: Authority, options: Arc<Options>, connections: Connections) -> Self {
         let (held, surroundings) = Default::default();
-        Self { authority, options, connections, held, surroundings, refusal: None }
+        let snapshots = Arc::new(Semaphore::new(MAX_SNAPSHOTS));
+        Self { authority, options, connections, held, snapshots, surroundings, refusal: None }
     }
 
     /// The same guest with hooks around its connections, and with what others know of them; by default nothing of either.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tidegate_reflector::{self as reflector, Shared as Which, View as Wanted};
 use tidegate_transport::{Code, Error};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
@@ -18,6 +18,9 @@ use crate::wit::tidegate::host::reflectors::{
     Change, Host, HostReflector, HostReflectorOptions, HostSnapshot, Update,
 };
 use crate::{Client, View};
+
+/// How many snapshots one guest may hold at a time, of all its reflectors: each keeps what the store has replaced since.
+pub(crate) const MAX_SNAPSHOTS: usize = 64;
 
 /// What a guest said about a reflector. What is wrong with it is told when it is opened.
 pub struct ReflectorOptions {
@@ -32,8 +35,11 @@ pub struct ReflectorOptions {
 /// A guest's handle to a follower. Dropped, it follows no more, whoever still waits for it.
 pub struct Reflector(Arc<Shared>);
 
-/// A guest's handle to a store as it was.
-pub struct Snapshot(Arc<Mutex<reflector::Listing>>);
+/// A guest's handle to a store as it was, and its part of [`MAX_SNAPSHOTS`].
+pub struct Snapshot {
+    listing: Arc<Mutex<reflector::Listing>>,
+    _permit: OwnedSemaphorePermit,
+}
 
 /// What a follower and its pollables share. The lock is free whenever the guest runs.
 struct Shared(Mutex<Option<reflector::Reflector>>);
@@ -243,8 +249,13 @@ impl HostReflector for View<'_> {
         &mut self,
         reflector: Resource<Reflector>,
     ) -> Result<Result<Resource<Snapshot>, Resource<Error>>> {
-        let listing = self.follower(&reflector)?.ask(reflector::Reflector::list);
-        self.settle(listing.map(|listing| Snapshot(Arc::new(Mutex::new(listing)))).ok_or_else(stopped))
+        let permit = self.context.snapshots.clone().try_acquire_owned();
+        let follower = self.follower(&reflector)?;
+        let taken = permit.map_err(|_| too_many_snapshots()).and_then(|permit| {
+            let listing = follower.ask(reflector::Reflector::list).ok_or_else(stopped)?;
+            Ok(Snapshot { listing: Arc::new(Mutex::new(listing)), _permit: permit })
+        });
+        self.settle(taken)
     }
 
     fn len(&mut self, reflector: Resource<Reflector>) -> Result<u64> {
@@ -274,7 +285,7 @@ impl HostSnapshot for View<'_> {
         &mut self,
         snapshot: Resource<Snapshot>,
     ) -> Result<Result<Option<Vec<Vec<u8>>>, Resource<Error>>> {
-        let listing = View::get(self, &snapshot)?.0.clone();
+        let listing = View::get(self, &snapshot)?.listing.clone();
         let next = listing.lock().await.next().await;
         self.answer(next)
     }
@@ -311,6 +322,11 @@ impl View<'_> {
         };
         Ok(Update { change, object, previous, error })
     }
+}
+
+fn too_many_snapshots() -> Error {
+    let text = format!("this guest holds {MAX_SNAPSHOTS} snapshots, which is the cap: drop some");
+    Error::new(Code::TooLarge, text)
 }
 
 fn stopped() -> Error {

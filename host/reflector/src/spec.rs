@@ -7,10 +7,10 @@ use tidegate_transport::{Code, Error, EventDecoder, ListOptions, ListSource, Tra
 
 use crate::machine::ListForm;
 
-/// How long a watch may be silent before the server is asked for a sign of life, unless it is said otherwise: API servers send a
 /// How long a path or a selector is at most, in bytes: it is kept for as long as the watch.
 const TEXT: usize = 64 << 10;
 
+/// How long a watch may be silent before the server is asked for a sign of life, unless it is said otherwise: API servers send a
 /// bookmark about once a minute.
 const IDLE: Duration = Duration::from_secs(90);
 

@@ -122,3 +122,19 @@ fn each_guest_filters_for_itself() {
         }
     }
 }
+
+/// Each holds on to what the store replaces meanwhile: one guest may hold so many, and others hold theirs.
+#[test]
+fn a_guest_holds_so_many_snapshots_and_no_more() {
+    let server = Server::of(Target::Playground);
+    let path = populate(server, "reflect-snapshots");
+    for (snapshots, code, end) in [
+        ("64", 0, "done: "),
+        ("65", 3, "error too-large: this guest holds 64 snapshots, which is the cap: drop some"),
+    ] {
+        let arguments = ["--quiet", "yes", "--until-synced", "yes", "--snapshots", snapshots, &path];
+        let outcome = on(server, &arguments).run().expect_code(code);
+        let last = outcome.stdout.lines().last().unwrap_or_default();
+        assert!(last.starts_with(end), "{snapshots}: {outcome:?}");
+    }
+}

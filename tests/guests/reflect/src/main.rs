@@ -7,7 +7,8 @@
 //! Flags: `--connection NAME` (else what is detected), `--labels`, `--fields`, `--mask PATH`, `--view PATH` (both repeatable),
 //! `--label-filter`, `--field-filter`, `--filter`, `--metadata-only yes`, `--source pages|whole|watch-list`, `--idle-deadline MS`,
 //! `--previous yes`, `--batch N`, `--quiet yes` (no line for each update, but `count NAME ADDED/MODIFIED/DELETED` at the end), `--pause MS` (after each update, so many ms), `--updates N` (end after
-//! N), `--until-synced yes`, `--until NAME` (end where an object of that name is added), `--get NAMESPACE/NAME`, `--linger MS` (wait before the
+//! N), `--until-synced yes`, `--until NAME` (end where an object of that name is added), `--get NAMESPACE/NAME`, `--snapshots N` (begin
+//! so many at once, and read the first object of each), `--linger MS` (wait before the
 //! end, with the reflector stopped and its client dropped).
 //!
 //! Prints `CHANGE TEXT` with ` WAS TEXT` behind it where the state before is known, `FAILED CODE: MESSAGE`, then what the store has:
@@ -44,6 +45,7 @@ struct Flags {
     until_synced: bool,
     until: Option<String>,
     get: Option<String>,
+    snapshots: u64,
     linger: u64,
 }
 
@@ -95,6 +97,11 @@ fn run() -> Result<()> {
         let found = store.get(namespace, name)?;
         println!("got: {}", found.map_or("nothing".to_owned(), |object| object.get().to_owned()));
     }
+    let mut snapshots = (0..flags.snapshots).map(|_| store.iter()).collect::<Result<Vec<_>>>()?;
+    for snapshot in &mut snapshots {
+        snapshot.next().transpose()?;
+    }
+    drop(snapshots);
     let mut stored = 0;
     for object in store.iter()? {
         let object = object?;
@@ -156,6 +163,7 @@ fn flags(arguments: &[String]) -> Result<Flags> {
                     "--until-synced" => flags.until_synced = true,
                     "--until" => flags.until = Some(value),
                     "--get" => flags.get = Some(value),
+                    "--snapshots" => flags.snapshots = number()?,
                     "--linger" => flags.linger = number()?,
                     _ => return Err(Error::other(format!("no flag {flag}"))),
                 }
