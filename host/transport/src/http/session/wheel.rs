@@ -277,3 +277,7 @@ fn call(mut listeners: MutexGuard<'_, Listeners>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+#[path = "wheel_tests.rs"]
+mod tests;
