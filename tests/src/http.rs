@@ -1,6 +1,10 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 /// What a peer does next. After the last one it waits for the next request on the same connection.
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -54,7 +58,7 @@ pub struct Asked {
     pub target: String,
     /// The request line and all headers, as they came.
     pub head: String,
-    /// The body.
+    /// The body, put together where it came in chunks.
     pub body: Vec<u8>,
 }
 
@@ -75,6 +79,19 @@ impl Asked {
         } else {
             other()
         }
+    }
+
+    /// Agrees to a WebSocket in this protocol, and then does this.
+    pub fn agree(&self, protocol: &str, then: Vec<Act>) -> Vec<Act> {
+        let mut sha = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
+        sha.update(self.header("sec-websocket-key").unwrap_or_default().as_bytes());
+        sha.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+        let head = Act::say(format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n",
+            STANDARD.encode(sha.finish())
+        ));
+        [vec![head], then].concat()
     }
 }
 
@@ -100,12 +117,32 @@ pub(crate) fn read_request(
     let (method, target) =
         (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
     let mut asked = Asked { method, target, head, body: Vec::new() };
-    let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    if fill_until(stream, buffer, has_ended, |buffer| (buffer.len() >= length).then_some(length))?.is_none() {
-        return Ok(None);
+    let mut take = |length: usize| {
+        let enough =
+            fill_until(stream, buffer, has_ended, |buffer| (buffer.len() >= length).then_some(length))?;
+        Ok::<_, io::Error>(enough.map(|length| buffer.drain(..length).collect::<Vec<u8>>()))
+    };
+    if asked.header("transfer-encoding") != Some("chunked") {
+        let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        let Some(body) = take(length)? else { return Ok(None) };
+        asked.body = body;
+        return Ok(Some(asked));
     }
-    asked.body = buffer.drain(..length).collect();
-    Ok(Some(asked))
+    loop {
+        let mut size = Vec::new();
+        while !size.ends_with(b"\r\n") {
+            let Some(byte) = take(1)? else { return Ok(None) };
+            size.extend(byte);
+        }
+        let size =
+            std::str::from_utf8(&size).ok().and_then(|size| usize::from_str_radix(size.trim(), 16).ok());
+        let size = size.ok_or(io::ErrorKind::InvalidData)?;
+        let Some(chunk) = take(size + 2)? else { return Ok(None) };
+        asked.body.extend(&chunk[..size]);
+        if size == 0 {
+            return Ok(Some(asked));
+        }
+    }
 }
 
 fn fill_until(

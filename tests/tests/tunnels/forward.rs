@@ -7,9 +7,6 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use tidegate_cluster::{AuthKind, Behind, Cluster, Options, Shared};
 use tidegate_tests::{Act, Asked, Dice, Fault, FaultProxy, Live, Peer, Run, Toward, eventually};
 
@@ -43,7 +40,7 @@ fn told(line: &str) -> SocketAddr {
 }
 
 /// A server in the place of a pod's, which serves each connection on a thread of its own.
-fn server(serve: fn(TcpStream)) -> SocketAddr {
+pub(crate) fn server(serve: fn(TcpStream)) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -276,18 +273,7 @@ fn a_tunnel_that_is_harmed_is_an_error_and_leaves_nothing() {
 
 /// A server that agrees to a tunnel and then says this.
 fn upgraded(asked: &Asked, frames: &[u8]) -> Vec<Act> {
-    let key = asked.head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim().to_owned())
-    });
-    let text = format!("{}258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key.unwrap());
-    let sum = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
-    let head = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n",
-        STANDARD.encode(sum)
-    );
-    vec![Act::say(head), Act::Say(frames.to_vec()), Act::Close]
+    asked.agree("v4.channel.k8s.io", vec![Act::Say(frames.to_vec()), Act::Close])
 }
 
 /// A whole message on a channel.

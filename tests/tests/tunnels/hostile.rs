@@ -1,24 +1,8 @@
 //! Servers that agree to a tunnel and then say what they should not.
 
-use aws_lc_rs::digest;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use tidegate_tests::{Act, Asked, Peer};
+use tidegate_tests::{Act, Peer};
 
 use crate::{ours, through};
-
-/// Agrees in this protocol, and then does this.
-fn agrees(asked: &Asked, protocol: &str, then: Vec<Act>) -> Vec<Act> {
-    let mut sha = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
-    sha.update(asked.header("sec-websocket-key").unwrap_or_default().as_bytes());
-    sha.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    let head = Act::say(format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n",
-        STANDARD.encode(sha.finish())
-    ));
-    [vec![head], then].concat()
-}
 
 /// A message of at most 125 bytes.
 fn says(channel: u8, text: &str) -> Act {
@@ -73,7 +57,7 @@ fn a_guest_is_told_what_came_and_why_no_more_does() {
     ];
     for (protocol, acts, stdout, code, words) in cases {
         let then = acts.clone();
-        let peer = Peer::answering(move |asked| asked.or_api(|| agrees(asked, protocol, then.clone())));
+        let peer = Peer::answering(move |asked| asked.or_api(|| asked.agree(protocol, then.clone())));
         let run = through("KubeConfig", &peer.kubeconfig(), &peer.address())
             .flag_path("--allow-read", &peer.folder())
             .arguments(&["-n", "n", "pod", "--", "ls"]);
@@ -88,7 +72,7 @@ fn a_guest_is_told_what_came_and_why_no_more_does() {
 /// The end of standard input cannot be said in the older protocol: an error, and no process that waits for ever.
 #[test]
 fn an_older_server_cannot_be_told_the_end_of_input() {
-    let peer = Peer::answering(|asked| asked.or_api(|| agrees(asked, "v4.channel.k8s.io", vec![Act::Hang])));
+    let peer = Peer::answering(|asked| asked.or_api(|| asked.agree("v4.channel.k8s.io", vec![Act::Hang])));
     let run = through("KubeConfig", &peer.kubeconfig(), &peer.address())
         .flag_path("--allow-read", &peer.folder())
         .arguments(&["-n", "n", "-i", "pod", "--", "cat"]);

@@ -1,8 +1,10 @@
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, USER_AGENT, WARNING,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION,
+    USER_AGENT, WARNING,
 };
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http_body::Body as _;
 use tidegate_kube::request::{Checked, Method};
 use tidegate_kube::status::MAX_MESSAGE;
 use tidegate_kube::text;
@@ -54,6 +56,9 @@ impl Fixed {
         form: Form,
         body: RequestBody,
     ) -> Result<http::Request<RequestBody>, Error> {
+        // Servers and proxies that wait for a body's length refuse what would have one and does not say so (RFC 9110, 8.6).
+        let says_nothing =
+            body.is_end_stream() && matches!(checked.method(), Method::Post | Method::Put | Method::Patch);
         let mut request = http::Request::new(body);
         *request.method_mut() = method(checked.method());
         *request.uri_mut() = self.uri(checked.target(&self.prefix), form)?;
@@ -70,6 +75,9 @@ impl Fixed {
         }
         if let Some(content_type) = checked.content_type() {
             headers.insert(CONTENT_TYPE, media_type(content_type)?);
+        }
+        if says_nothing {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);

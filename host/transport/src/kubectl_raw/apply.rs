@@ -42,6 +42,10 @@ struct Metadata {
 
 pub(super) fn arguments(checked: &Checked) -> Result<Vec<String>, Error> {
     let target = Target::of(checked.path())?;
+    if target.subresource.as_deref() == Some("scale") {
+        // It looks for the kind `Scale` among the server's resources, where it is none.
+        return Err(unsupported("kubectl applies no scale: send it as a merge patch"));
+    }
     let body = checked
         .body()
         .ok_or_else(|| Error::new(Code::InvalidRequest, "an apply patch needs a whole body"))?;

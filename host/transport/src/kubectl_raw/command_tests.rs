@@ -141,6 +141,13 @@ fn apply_takes_the_object_that_the_path_names() {
         "apply --server-side --filename=- --output=json --show-managed-fields=true --namespace=a \
          --subresource=status --field-manager=me --validate=strict <"
     );
+    // A scale is of another kind, which kubectl does not find.
+    let scale = "/apis/apps/v1/namespaces/a/deployments/d/scale?fieldManager=me";
+    let scaled = r#"{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"d"}}"#;
+    for body in [body, scaled] {
+        let error = patch("apply-patch+yaml", scale, body).expect_err("no scale");
+        assert_eq!(error.code(), Code::Unsupported);
+    }
     for (kind, plural) in [
         ("NetworkPolicy", "networkpolicies"),
         ("Ingress", "ingresses"),
