@@ -60,6 +60,8 @@ struct Connection {
     client: TcpStream,
     server: TcpStream,
     is_over: AtomicBool,
+    /// Whether each way is to stall, once something comes that way.
+    stalls: [AtomicBool; 2],
 }
 
 impl std::fmt::Debug for Shared {
@@ -122,6 +124,12 @@ impl FaultProxy {
     /// Ends what is open, as [`Fault::Reset`] does.
     pub fn reset_all(&self) {
         self.end_all(Connection::reset);
+    }
+
+    /// Lets nothing pass any more this way on what is open, as [`Fault::Stall`] does.
+    pub fn stall_all(&self, toward: Toward) {
+        let open = lock(&self.shared.open);
+        open.values().for_each(|connection| connection.stalls[toward as usize].store(true, Ordering::SeqCst));
     }
 
     /// How many connections were taken.
@@ -205,7 +213,8 @@ fn carry(client: TcpStream, number: usize, shared: &Arc<Shared>) -> io::Result<(
         // So that one who writes to somebody who does not read sees that the connection is over.
         stream.set_write_timeout(Some(Duration::from_millis(100)))?;
     }
-    let connection = Arc::new(Connection { client, server, is_over: AtomicBool::new(false) });
+    let (is_over, stalls) = Default::default();
+    let connection = Arc::new(Connection { client, server, is_over, stalls });
     lock(&shared.open).insert(number, connection.clone());
     let left = Arc::new(AtomicUsize::new(2));
     for toward in [Toward::Client, Toward::Server] {
@@ -241,7 +250,11 @@ impl Way<'_> {
         let mut passed = 0u64;
         while let Some(room) = self.harm(passed) {
             let room = room.min(piece.len() as u64) as usize;
-            match from.read(&mut piece[..room]) {
+            let read = from.read(&mut piece[..room]);
+            if read.is_ok() && self.connection.stalls[self.toward as usize].load(Ordering::SeqCst) {
+                return self.connection.stall();
+            }
+            match read {
                 Ok(0) => {
                     if !self.connection.is_over.load(Ordering::SeqCst) {
                         // A half-close is told on.

@@ -114,12 +114,23 @@ fn what_is_open_can_be_ended_and_what_comes_refused() {
     proxy.reset_all();
     assert_eq!(stream.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert_eq!((proxy.carried(Toward::Server), proxy.carried(Toward::Client)), (2, 2));
+    for toward in [Toward::Client, Toward::Server] {
+        let mut stream = open();
+        proxy.stall_all(toward);
+        stream.write_all(b"x").unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        assert_eq!(stream.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock, "{toward:?}");
+        // It stays for as long as the client does.
+        assert_eq!(proxy.open(), 1);
+        drop(stream);
+        eventually("it is closed", || proxy.open() == 0);
+    }
     proxy.refuse(true);
     assert!(exchange(&proxy, 1).0.is_empty());
     proxy.refuse(false);
     proxy.lead_to(echo());
     assert_eq!(exchange(&proxy, 1).0.len(), 1);
-    assert_eq!(proxy.connections(), 4);
+    assert_eq!(proxy.connections(), 6);
     eventually("nothing is left open", || proxy.open() == 0);
 }
 

@@ -1,5 +1,5 @@
 //! Processes in pods, exec and attach, through the real API server to real processes: compared with what the real kubectl does with the same
-//! pod, in bytes, order, exit codes, sizes and ends; cut at any byte; and of servers that say what they should not.
+//! pod, in bytes, order, exit codes, sizes and ends; cut at any byte, and stalled; and of servers that say what they should not.
 //! And ports of pods, in the same way.
 //!
 //! Covers: T11
@@ -8,9 +8,12 @@ mod cut;
 mod ends;
 mod forward;
 mod handles;
+#[path = "../common/harmed.rs"]
+mod harmed;
 mod hostile;
 mod kubectl;
 mod older;
+mod stalled;
 mod volume;
 
 use std::io::Write;

@@ -1,5 +1,9 @@
-//! Logs through the real API server, with a kubelet behind it, beside what the real kubectl shows.
+//! Logs through the real API server, with a kubelet behind it, beside what the real kubectl shows; cut at any byte, and stalled.
 // Covers: T14
+
+mod harm;
+#[path = "../common/harmed.rs"]
+mod harmed;
 
 use std::path::Path;
 use std::process::Command;
