@@ -132,7 +132,7 @@ fn a_list_that_expires_in_the_middle_is_a_410_or_goes_on_inconsistently() {
     for target in BOTH {
         let server = Server::of(target);
         let path = populate(server, "lists-expired");
-        let pause = if target == Target::Real { "40000" } else { "12000" };
+        let pause = if target == Target::Real { "40000" } else { "25000" };
         let flags = ["--limit", "5", "--labels", "tier", "--pause-after", pause, path.as_str()];
         let begin = |more: &[&str]| {
             let run = on(server, "lists", &[more, &flags].concat());
