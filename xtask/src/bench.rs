@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::say::{self, Failure};
-use crate::{build, places};
+use crate::{build, dist, places};
 
 /// The one work that is no comparison: a program of its own, which embeds tidegate, measures it.
 const TOGETHER: &str = "500 guests, one cache";
 
 /// `cargo xtask bench [--quick] [--json FILE] [WORK …]`.
 pub(crate) fn run(words: &[&str]) -> Result<ExitCode, Failure> {
-    let programs = build::shipped()?;
+    let programs = dist::shipped()?;
     let guests = build::guests(&["--workspace"])?;
     let Asked { compared, together } = Asked::read(words);
     let mut all_well = true;

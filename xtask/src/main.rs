@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod cluster;
 mod demo;
+mod dist;
 mod fuzz;
 mod places;
 mod say;
@@ -46,7 +47,7 @@ fn run(words: &[&str]) -> Result<ExitCode, Failure> {
         ["demo", "--real"] => demo::real(),
         ["test", filter @ ..] => test::run(filter),
         ["build"] => build::all(),
-        ["dist"] => build::dist(),
+        ["dist"] => dist::run(),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["cluster", rest @ ..] => cluster::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
