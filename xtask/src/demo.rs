@@ -20,8 +20,7 @@ pub(crate) fn playground() -> Result<ExitCode, Failure> {
     say::step("starting the playground, an in-memory Kubernetes API");
     let mut server = Command::new(programs.join("tidegate-playground"));
     server.args(["--pods-per-second=1", "--stop-with-parent", "--kubeconfig-out"]).arg(&kubeconfig);
-    let server = Stopped(server.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?);
-    let server = server.ready(&kubeconfig)?;
+    let server = Stopped::started(&mut server, &kubeconfig)?;
     let code = watch_pods(&programs, &wasm, &kubeconfig)?;
     drop(server);
     Ok(code)
@@ -62,7 +61,7 @@ fn watch_pods(programs: &Path, wasm: &Path, kubeconfig: &Path) -> Result<ExitCod
 }
 
 /// `host:port` of the one server in a kubeconfig that we wrote ourselves.
-fn server_of(kubeconfig: &Path) -> Result<String, Failure> {
+pub(crate) fn server_of(kubeconfig: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(kubeconfig)?;
     let server =
         text.split("https://").nth(1).and_then(|rest| rest.split(['"', '\n', '\'', '/', ',']).next());
@@ -72,10 +71,14 @@ fn server_of(kubeconfig: &Path) -> Result<String, Failure> {
 }
 
 /// A child that never outlives us.
-struct Stopped(Child);
+pub(crate) struct Stopped(Child);
 
 impl Stopped {
-    /// Waits until the playground has said that it listens.
+    /// Starts a playground that writes this kubeconfig, and waits until it has said that it listens.
+    pub(crate) fn started(playground: &mut Command, kubeconfig: &Path) -> Result<Stopped, Failure> {
+        Stopped(playground.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?).ready(kubeconfig)
+    }
+
     fn ready(mut self, kubeconfig: &Path) -> Result<Stopped, Failure> {
         let Some(stdout) = self.0.stdout.take() else { return Ok(self) };
         let mut lines = BufReader::new(stdout).lines();

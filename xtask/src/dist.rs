@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
 use crate::build::PROGRAMS;
-use crate::places;
 use crate::say::{self, Failure};
+use crate::{order, places};
 
 /// The most that the shipped runner may weigh, in bytes.
 const RUNNER_CAP: u64 = 10_500_000;
@@ -29,13 +29,26 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
             return Err(Failure::usage(format!("tidegate weighs {size} bytes, the cap is {RUNNER_CAP}")));
         }
     }
+    order::check()?;
     runner_is_lean()?;
     println!("in {}", folder.display());
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether the runner is to name its functions, for what looks at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Symbols {
+    Stripped,
+    Kept,
+}
+
 /// Builds the programs as they are shipped; the folder that they are in.
 pub(crate) fn shipped() -> Result<PathBuf, Failure> {
+    built(Symbols::Stripped)
+}
+
+/// The same, with or without symbols in the runner.
+pub(crate) fn built(symbols: Symbols) -> Result<PathBuf, Failure> {
     for (program, package) in PROGRAMS {
         say::step(&format!("building {program} as shipped (LTO, a few minutes the first time)"));
         let arguments = [
@@ -54,8 +67,12 @@ pub(crate) fn shipped() -> Result<PathBuf, Failure> {
         cargo.args(arguments).env("RUSTFLAGS", FLAGS);
         if program == "tidegate" {
             // Only of the last link, so that nothing is built again for it.
-            let script = places::root().join("xtask/no-unwinding.ld");
+            let script = places::root().join("xtask/link/no-unwinding.ld");
             cargo.arg("--").arg(format!("-Clink-arg=-Wl,--no-eh-frame-hdr,-T,{}", script.display()));
+            order::link(&mut cargo)?;
+            if symbols == Symbols::Kept {
+                cargo.arg("-Cstrip=none");
+            }
         }
         say::run(&mut cargo)?;
     }

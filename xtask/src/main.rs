@@ -8,6 +8,7 @@ mod cluster;
 mod demo;
 mod dist;
 mod fuzz;
+mod order;
 mod places;
 mod say;
 mod test;
@@ -22,6 +23,7 @@ cargo xtask test [FILTER]            set up what tests need, run all of them
 cargo xtask fuzz [TARGET] [SECONDS]  what reads others' files and answers, under a fuzzer (60 s each)
 cargo xtask build                    the programs and the example guests, and where they are
 cargo xtask dist                     the programs as they are shipped (LTO), their sizes checked
+cargo xtask order                    finds out anew which functions of the runner a start executes, for `dist`
 cargo xtask cluster up [NODES]       start a real control plane and leave it running
 cargo xtask cluster down|kubeconfig  stop it; print the path of its kubeconfig
 cargo xtask bench [--quick] [--json FILE] [WORK …]
@@ -48,6 +50,7 @@ fn run(words: &[&str]) -> Result<ExitCode, Failure> {
         ["test", filter @ ..] => test::run(filter),
         ["build"] => build::all(),
         ["dist"] => dist::run(),
+        ["order"] => order::run(),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["cluster", rest @ ..] => cluster::run(rest),
         ["bench", rest @ ..] => bench::run(rest),

@@ -52,7 +52,7 @@ pub(crate) fn run(filter: &[&str]) -> Result<ExitCode, Failure> {
 }
 
 /// Installs the Debian packages of programs that are missing.
-fn packages(programs: &[(&str, &str)]) -> Result<(), Failure> {
+pub(crate) fn packages(programs: &[(&str, &str)]) -> Result<(), Failure> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let is_missing =
         |program: &str| !std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
