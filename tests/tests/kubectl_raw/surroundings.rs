@@ -2,6 +2,8 @@
 //! preferences of the user's.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+use std::time::Duration;
 
 use tidegate_cluster::AuthKind;
 use tidegate_tests::Run;
@@ -41,6 +43,31 @@ fn its_environment_is_the_hosts_less_what_loads_code() {
     names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     names.sort_unstable();
     assert_eq!(names, ["KUBECONFIG", "KUBERC", "PATH"]);
+}
+
+/// A name is looked up in the host's PATH once: what comes to stand there later is another program.
+#[test]
+fn a_name_is_resolved_once_to_an_absolute_path() {
+    let (place, earlier) = (Place::new(), tempfile::tempdir().unwrap());
+    let folders = format!("{}:{}:/usr/bin:/bin", earlier.path().display(), place.folder().display());
+    let run = Run::guest("ask")
+        .flag("--transports=KubectlRaw")
+        .flag("--allow-run=kubectl")
+        .variable("PATH", folders)
+        .variable("KUBECONFIG", cluster().kubeconfig(AuthKind::Token));
+    let mut live =
+        run.arguments(&["--via", "kubectl-raw", &path(), "@wait", &path()]).live_with(Stdio::piped());
+    live.line_of("waiting");
+    let other = earlier.path().join("kubectl");
+    std::fs::write(&other, "#!/bin/sh\nexit 9\n").unwrap();
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o700)).unwrap();
+    live.write("\n");
+    live.line_of("done: 1 items");
+    let (status, _, stderr) = live.ended_within(Duration::from_secs(20));
+    assert!(status.success(), "{stderr}");
+    let noted = place.noted();
+    assert_eq!(noted.len(), 2);
+    assert!(noted.iter().all(|noted| noted.program == place.kubectl().to_str().unwrap()));
 }
 
 /// The same holds of a plugin.
