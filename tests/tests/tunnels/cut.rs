@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tidegate::{Ending, Input};
 use tidegate_cluster::Behind;
-use tidegate_tests::{Dice, Fault, FaultProxy, Toward};
+use tidegate_tests::{Dice, Fault, FaultProxy, Toward, eventually};
 
 use crate::harmed::{Place, closed};
-use crate::{NAMESPACE, POD, cluster};
+use crate::{NAMESPACE, POD, cluster, kubeconfig, through};
 
 /// How many bytes a whole run carries each way, at least.
 const VOLUME: u64 = 400_000;
@@ -58,5 +58,35 @@ async fn a_tunnel_that_is_harmed_ends_with_an_error_and_leaves_nothing() {
         let what = format!("{arguments:?} {fault:?}");
         closed(&proxy, &what).await;
         place.no_task_is_left(&what).await;
+    }
+}
+
+/// By kubectl's own words, where it is kubectl that notices.
+#[test]
+fn a_process_through_kubectl_that_is_harmed_ends_with_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("config");
+    let text = std::fs::read_to_string(kubeconfig()).expect("the kubeconfig");
+    let mut dice = Dice::new(SEED);
+    for round in 0..12 {
+        let proxy = FaultProxy::before(cluster().address());
+        let text = text.replace(&cluster().address().to_string(), &proxy.address().to_string());
+        std::fs::write(&config, text).expect("write");
+        let run =
+            through("KubectlRaw", &config, "").arguments(&["-n", NAMESPACE, "-c", "web", POD, "--", "yes"]);
+        let mut live = run.live();
+        for _ in 0..100 + dice.below(20_000) {
+            assert_eq!(live.line(), "y");
+        }
+        if round % 2 == 0 {
+            proxy.cut_all()
+        } else {
+            proxy.reset_all()
+        }
+        while !live.line().is_empty() {}
+        let (status, _, said) = live.ended_within(Duration::from_secs(30));
+        assert_eq!(status.code(), Some(1), "{round}: {said}");
+        assert!(said.contains("Error: "), "{round}: {said}");
+        eventually("no socket is left", || proxy.open() == 0);
     }
 }
