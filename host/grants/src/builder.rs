@@ -6,6 +6,7 @@ use crate::connection::ConnectionPattern;
 use crate::error::{FlagError, Invalid};
 use crate::flag::{Family, Flag};
 use crate::grants::Grants;
+use crate::limits::{LimitKind, Limits};
 use crate::listen::ListenPattern;
 use crate::need::Kind;
 use crate::net::NetPattern;
@@ -18,7 +19,7 @@ use crate::variable::EnvPattern;
 /// Takes the permission flags one by one, in any order but for [`GrantsBuilder::working_folder`], and parses each at once.
 ///
 /// A list is what stands after the flag's `=`: values joined by commas, a comma inside a value doubled; none for the flag
-/// alone, which means everything of that kind. Flags add up, and a denial wins over every allowance.
+/// alone, which means everything of that kind. Flags add up, and a denial wins over every allowance; of limits, the last counts.
 ///
 /// Errors are [`FlagError`]s that name the flag, the value, what is wrong and the cure; an empty list or value is one.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +28,7 @@ pub struct GrantsBuilder {
     allow: Rules,
     wasi: Rules,
     deny: Rules,
+    limits: Limits,
 }
 
 /// What relative paths, and those that begin with `~`, begin at.
@@ -62,6 +64,7 @@ impl GrantsBuilder {
     pub fn add(&mut self, flag: &Flag) -> Result<&mut Self, FlagError> {
         match flag {
             Flag::AllowAll => Ok(self.allow_all()),
+            Flag::Limit { kind, value } => self.limit(*kind, value),
             Flag::Rule { family: Family::Allow, kind, list } => self.allow(*kind, list.as_deref()),
             Flag::Rule { family: Family::Deny, kind, list } => self.deny(*kind, list.as_deref()),
             Flag::Rule { family: Family::Wasi, kind, list } => self.wasi(*kind, list.as_deref()),
@@ -98,6 +101,17 @@ impl GrantsBuilder {
     pub fn allow_all(&mut self) -> &mut Self {
         self.allow = Rules::everything();
         self
+    }
+
+    /// `--limit-<kind>=value`: what the guest may use up. Of several of one kind the last counts, and `none` takes the limit away.
+    pub fn limit(&mut self, kind: LimitKind, value: &str) -> Result<&mut Self, FlagError> {
+        self.limits.set(kind, kind.parse(value)?);
+        Ok(self)
+    }
+
+    /// The limits of the flags so far.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The grants of the flags so far.

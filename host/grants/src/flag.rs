@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Invalid;
+use crate::limits::LimitKind;
 use crate::need::Kind;
 
 /// Who acts, or that nobody may.
@@ -16,7 +17,7 @@ pub enum Family {
     Wasi,
 }
 
-/// A permission flag: `--allow-net=10.0.0.1:6443`, `--deny-env`, `--wasi-read=/data`, `-A`.
+/// A permission flag: `--allow-net=10.0.0.1:6443`, `--deny-env`, `--wasi-read=/data`, `--limit-cpu=10s`, `-A`.
 ///
 /// Its values are not looked at: [`GrantsBuilder::add`](crate::GrantsBuilder::add) does that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,13 @@ pub enum Flag {
         /// What stands after the `=`; none for the flag alone, which means everything of that kind.
         list: Option<String>,
     },
+    /// `--limit-memory=64MiB`.
+    Limit {
+        /// What is limited.
+        kind: LimitKind,
+        /// What stands after the `=`.
+        value: String,
+    },
 }
 
 impl Flag {
@@ -44,6 +52,11 @@ impl Flag {
             Some((name, list)) => (name, Some(list.to_owned())),
             None => (text, None),
         };
+        if let Some(kind) = LimitKind::ALL.into_iter().find(|kind| kind.flag() == name) {
+            let missing =
+                || Invalid::new(format!("{name} has no value"), format!("write {name}=…, or {name}=none"));
+            return list.map(|value| Self::Limit { kind, value }).ok_or_else(missing);
+        }
         let found = [Family::Allow, Family::Deny, Family::Wasi].into_iter().find_map(|family| {
             let kind = Kind::ALL.into_iter().find(|kind| family.flag(*kind) == Some(name))?;
             Some(Self::Rule { family, kind, list: list.clone() })
@@ -52,7 +65,7 @@ impl Flag {
             // The name alone: a value could be anything.
             let shown: String = name.chars().take(40).collect();
             let cure =
-                "write --allow-<kind>, --deny-<kind> or --wasi-<kind>, each with an optional =value,…, or -A";
+                "write --allow-<kind>, --deny-<kind> or --wasi-<kind>, each with an optional =value,…, --limit-<kind>=value, or -A";
             let problem = match name {
                 "-P" | "--permission-set" => format!("{name} cannot stand in a permission set"),
                 _ if name.contains(char::is_whitespace) => "several flags in one text".to_owned(),
@@ -68,6 +81,7 @@ impl fmt::Display for Flag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AllowAll => f.write_str("-A"),
+            Self::Limit { kind, value } => write!(f, "{}={value}", kind.flag()),
             Self::Rule { family, kind, list } => {
                 f.write_str(family.flag(*kind).unwrap_or_default())?;
                 list.as_ref().map_or(Ok(()), |list| write!(f, "={list}"))

@@ -1,4 +1,4 @@
-//! What a person at the command line allowed: flags, patterns, needs and refusals.
+//! What a person at the command line allowed: flags, patterns, needs, refusals and limits.
 //!
 //! Pure: nothing here opens a file, resolves a name or reads a clock. Flags are parsed once into [`Grants`]; a transport
 //! states each [`Need`]; [`Grants::judge`] compares the two. Doing something with a granted need is `tidegate-authority`'s
@@ -20,6 +20,7 @@
 //! ```
 
 mod address;
+mod amount;
 mod builder;
 mod connection;
 mod denied;
@@ -27,6 +28,7 @@ mod endpoint;
 mod error;
 mod flag;
 mod grants;
+mod limits;
 mod listen;
 mod need;
 mod net;
@@ -46,6 +48,7 @@ pub use endpoint::{Endpoint, Host};
 pub use error::{FlagError, Invalid};
 pub use flag::{Family, Flag};
 pub use grants::Grants;
+pub use limits::{Limit, LimitKind, Limits, Rate};
 pub use listen::{ListenPattern, listen_address};
 pub use need::{Kind, Need};
 pub use net::{Cidr, NetPattern};

@@ -131,6 +131,9 @@ fn a_flag_as_text() {
         ("--deny-connection=prod-*,a=b", Ok("--deny-connection=prod-*,a=b")),
         ("--wasi-read=/data", Ok("--wasi-read=/data")),
         ("--wasi-run", Err("\"--wasi-run\" is no permission flag")),
+        ("--limit-cpu=10s", Ok("--limit-cpu=10s")),
+        ("--limit-cpu", Err("--limit-cpu has no value")),
+        ("--limit-patience=10s", Err("\"--limit-patience\" is no permission flag")),
         ("-P", Err("-P cannot stand in a permission set")),
         ("--permission-set=ci", Err("--permission-set cannot stand in a permission set")),
         ("--allow-net --allow-run=x", Err("several flags in one text")),
@@ -168,6 +171,26 @@ fn a_bad_flag_grants_nothing_of_its_list() {
     assert!(builder.allow(Kind::Env, Some("GOOD,B=AD")).is_err());
     let need = tidegate_grants::Need::Env("GOOD".into());
     assert!(!builder.build().judge(&need).is_granted());
+}
+
+#[test]
+fn of_limits_the_last_counts() {
+    for (flags, expected) in [
+        (&[][..], "none"),
+        (&["--limit-memory=64Mi", "--limit-requests=600/m"], "memory 64MiB, requests 600/m"),
+        (&["--limit-memory=64Mi", "-A", "--limit-memory=1Gi"], "memory 1GiB"),
+        (&["--limit-streams=16", "--limit-wall=90", "--limit-streams=none"], "wall 1m30s"),
+    ] {
+        let mut builder = Grants::builder();
+        for flag in flags {
+            builder.add(&Flag::parse(flag).unwrap()).unwrap();
+        }
+        assert_eq!(builder.limits().to_string(), expected, "{flags:?}");
+    }
+    let error = Grants::builder().add(&Flag::parse("--limit-cpu=never").unwrap()).unwrap_err().to_string();
+    let expected = "bad value \"never\" for --limit-cpu: is no time; write a number and ms, s, m or h, e.g. 10s or 1m30s; `none` is no \
+                    limit";
+    assert_eq!(error, expected);
 }
 
 #[test]
