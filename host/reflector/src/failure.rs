@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tidegate_transport::{Code, Error};
+use tidegate_transport::{Code, Error, Limit};
 
 /// The longest wait that a server can ask for (`Retry-After`).
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
@@ -55,6 +55,9 @@ fn cure(why: &Error) -> Cure {
             _ => Cure::TimeThenList,
         };
     }
+    if why.limit().is_some_and(Limit::is_for_good) {
+        return Cure::Nothing;
+    }
     match why.code() {
         Code::InvalidRequest
         | Code::Unsupported
@@ -104,6 +107,8 @@ mod tests {
             (of(Code::Tls), Cure::Time),
             (of(Code::NotConfigured), Cure::Time),
             (of(Code::Halted), Cure::Time),
+            (Error::limited(Limit::Streams(1)), Cure::Time),
+            (Error::limited(Limit::Bytes(1)), Cure::Nothing),
             (of(Code::InvalidRequest), Cure::Nothing),
             (of(Code::Unsupported), Cure::Nothing),
             (of(Code::PermissionDenied), Cure::Nothing),

@@ -11,7 +11,7 @@ use futures_util::stream::{BoxStream, Stream, StreamExt};
 
 use crate::http::Incoming;
 use crate::kubectl_raw::Output;
-use crate::{Code, Error};
+use crate::{Code, Error, Meter, Slot};
 
 /// The body of a response, as it arrives.
 ///
@@ -24,6 +24,8 @@ pub struct Body {
     /// Since when the peer has been silent although it was asked.
     silent_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whose bytes these are; it counts as open until it has ended.
+    meter: Option<(Meter, Slot)>,
 }
 
 enum Source {
@@ -61,8 +63,14 @@ impl Body {
         Body::new(Source::Stream(wrap(self).boxed()), deadline, idle)
     }
 
+    /// The same body, whose bytes are counted, and which is open until it has ended or is dropped.
+    pub(crate) fn metered(mut self, meter: Meter, slot: Slot) -> Body {
+        self.meter = Some((meter, slot));
+        self
+    }
+
     fn new(source: Source, deadline: Instant, idle: Duration) -> Body {
-        Body { source, deadline, idle, silent_since: None, timer: None }
+        Body { source, deadline, idle, silent_since: None, timer: None, meter: None }
     }
 
     /// The next bytes; none at the regular end, and for ever after it or after an error. Cancel-safe.
@@ -89,8 +97,13 @@ impl Body {
             },
         };
         self.silent_since = None;
+        let result = match (result, &self.meter) {
+            (Some(Ok(chunk)), Some((meter, _))) => Some(meter.spend(chunk.len()).map(|()| chunk)),
+            (result, _) => result,
+        };
         if !matches!(result, Some(Ok(_))) {
             self.source = Source::Ended;
+            self.meter = None;
         }
         Poll::Ready(result)
     }

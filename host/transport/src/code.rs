@@ -42,6 +42,8 @@ pub enum Code {
     Halted,
     /// What was asked for belongs to another, or is not there: an address to listen on.
     Unavailable,
+    /// A limit of this guest was reached; [`Error::limit`](crate::Error::limit) is which.
+    Limit,
 }
 
 impl Code {
@@ -67,6 +69,7 @@ impl Code {
             Code::UnsupportedResource => "unsupported-resource",
             Code::Halted => "halted",
             Code::Unavailable => "unavailable",
+            Code::Limit => "limit",
         }
     }
 }

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_grants::Denied;
+use tidegate_grants::{Denied, Limit};
 use tidegate_kube::status::Status;
 use tidegate_kube::text;
 
@@ -23,6 +23,7 @@ struct Inner {
     message: String,
     status: Option<Status>,
     missing: Vec<String>,
+    limit: Option<Limit>,
     failures: Vec<Failure>,
     retry_after: Option<Duration>,
     source: Option<Source>,
@@ -49,6 +50,7 @@ impl Error {
             message: text::on_one_line(&message.into()),
             status: None,
             missing: Vec::new(),
+            limit: None,
             failures: Vec::new(),
             retry_after: None,
             source: None,
@@ -65,6 +67,12 @@ impl Error {
     /// A refusal: the flags that would allow it.
     pub fn denied(message: impl Into<String>, missing: Vec<String>) -> Error {
         Error::new(Code::PermissionDenied, message).change(|inner| inner.missing = missing)
+    }
+
+    /// That a limit of a guest was reached, with what to do about it.
+    pub fn limited(limit: Limit) -> Error {
+        let text = format!("{limit}; {}", limit.cure());
+        Error::new(Code::Limit, text).change(|inner| inner.limit = Some(limit))
     }
 
     /// The same error with what caused it.
@@ -86,6 +94,11 @@ impl Error {
     /// The flags to add, e.g. `--allow-net=10.0.0.1:6443`; empty unless something was not granted.
     pub fn missing(&self) -> &[String] {
         &self.0.missing
+    }
+
+    /// Which limit was reached, where the code is [`Code::Limit`].
+    pub fn limit(&self) -> Option<Limit> {
+        self.0.limit
     }
 
     /// Why each transport failed, where the code is [`Code::NoClient`].

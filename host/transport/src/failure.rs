@@ -75,7 +75,8 @@ impl Reason {
             | Code::InvalidRequest
             | Code::UnsupportedResource
             | Code::Halted
-            | Code::Unavailable => Reason::Unsupported,
+            | Code::Unavailable
+            | Code::Limit => Reason::Unsupported,
             Code::NotKubernetes | Code::Status | Code::TooLarge | Code::Protocol | Code::Redirect => {
                 Reason::NotKubernetes
             }

@@ -24,6 +24,7 @@ mod kubeconfig;
 mod kubectl_proxy;
 mod kubectl_raw;
 mod lists;
+mod meter;
 mod observer;
 mod options;
 mod paths;
@@ -56,6 +57,7 @@ pub use failure::{Failure, NoClient, Reason};
 pub use identity::Identity;
 pub use kubeconfig::planned_credentials;
 pub use lists::{Batch, Expired, ItemStream, ListOptions, ListSource};
+pub use meter::{Meter, Slot};
 pub use observer::{Event, Observer, Silent};
 pub use options::{
     InClusterOptions, KubeConfigOptions, KubectlOptions, Options, PluginOptions, ProxyOptions,
@@ -65,6 +67,8 @@ pub use precedence::{Explicit, connect_by_precedence};
 pub use probe::probe;
 pub use request_body::{BodyReader, BodyWriter, body_channel};
 pub use support::{Feature, Support};
+/// What a guest's limits are is for `tidegate-grants` to say.
+pub use tidegate_grants::Limit;
 pub use tunnel::Tunnel;
 
 /// A way to reach an API server, in the order in which they are tried.

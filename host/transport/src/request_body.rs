@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::{Notify, mpsc};
 
-use crate::{Code, Error};
+use crate::{Code, Error, Meter};
 
 /// The largest piece that crosses at once.
 const PIECE: usize = 64 * 1024;
@@ -20,7 +20,10 @@ const PIECES: usize = 4;
 pub fn body_channel() -> (BodyWriter, BodyReader) {
     let (sender, receiver) = mpsc::channel(PIECES);
     let shared = Arc::new(Shared::default());
-    (BodyWriter { sender: Some(sender), shared: shared.clone() }, BodyReader { receiver, shared })
+    (
+        BodyWriter { sender: Some(sender), shared: shared.clone() },
+        BodyReader { receiver, shared, meter: None },
+    )
 }
 
 /// The end that is written to.
@@ -92,18 +95,29 @@ impl BodyWriter {
 pub struct BodyReader {
     receiver: mpsc::Receiver<Bytes>,
     shared: Arc<Shared>,
+    /// Whose bytes these are.
+    meter: Option<Meter>,
 }
 
 impl BodyReader {
     /// The next piece, none at the regular end. Errors: [`Code::Closed`] where the writer was dropped unfinished.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         Poll::Ready(match ready!(self.receiver.poll_recv(cx)) {
-            Some(piece) => Some(Ok(piece)),
+            Some(piece) => {
+                let counted = self.meter.as_ref().map_or(Ok(()), |meter| meter.spend(piece.len()));
+                Some(counted.map(|()| piece))
+            }
             None if self.shared.lock().finished => None,
             None => {
                 Some(Err(Error::new(Code::Closed, "the request body was dropped before it was finished")))
             }
         })
+    }
+
+    /// The same body, whose bytes are counted.
+    pub(crate) fn metered(mut self, meter: Meter) -> BodyReader {
+        self.meter = Some(meter);
+        self
     }
 
     /// Where to say why the request failed, once this reader has gone into it.

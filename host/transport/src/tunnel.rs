@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tidegate_kube::channels::Piece;
 use tokio::task::AbortHandle;
 
-use crate::{Code, Error};
+use crate::{Code, Error, Meter, Slot};
 
 pub(crate) use shared::Shared;
 pub(crate) use websocket::drive;
@@ -31,6 +31,8 @@ pub struct Tunnel {
     protocol: &'static str,
     shared: Arc<Shared>,
     task: AbortHandle,
+    /// Whose use of it is counted.
+    meter: Option<(Meter, Slot)>,
 }
 
 impl Tunnel {
@@ -45,7 +47,13 @@ impl Tunnel {
             let end = driving.await;
             last.0.end(end);
         });
-        Tunnel { protocol, shared, task: task.abort_handle() }
+        Tunnel { protocol, shared, task: task.abort_handle(), meter: None }
+    }
+
+    /// The same tunnel, whose bytes are counted, and which is open for as long as it lives.
+    pub(crate) fn metered(mut self, meter: Meter, slot: Slot) -> Tunnel {
+        self.meter = Some((meter, slot));
+        self
     }
 
     /// Which of the offered protocols the server chose.
@@ -58,12 +66,13 @@ impl Tunnel {
     /// Errors, for ever after what came before them: [`Code::Protocol`] where the tunnel was cut or speaks
     /// nonsense, [`Code::Timeout`] where nobody answers any more, [`Code::Tls`].
     pub async fn next(&self) -> Result<Option<Piece>, Error> {
-        self.shared.next().await
+        let next = self.shared.next().await;
+        self.received(next)
     }
 
     /// [`next`](Tunnel::next) of what is there already.
     pub fn try_next(&self) -> Poll<Result<Option<Piece>, Error>> {
-        self.shared.try_next()
+        self.shared.try_next().map(|next| self.received(next))
     }
 
     /// Waits until [`try_next`](Tunnel::try_next) would not be pending. Cancel-safe.
@@ -87,12 +96,23 @@ impl Tunnel {
 
     /// Sends what can be taken now, off the front of `bytes`. Errors: as [`send`](Tunnel::send).
     pub fn try_send(&self, channel: u8, bytes: &mut Bytes) -> Result<(), Error> {
-        self.shared.try_send(channel, bytes)
+        let Some((meter, _)) = &self.meter else { return self.shared.try_send(channel, bytes) };
+        meter.spend(bytes.len())?;
+        let sent = self.shared.try_send(channel, bytes);
+        meter.give_back(bytes.len());
+        sent
     }
 
     /// Waits until [`try_send`](Tunnel::try_send) would take something or fail. Cancel-safe.
     pub async fn writable(&self) {
         self.shared.writable().await;
+    }
+
+    fn received(&self, next: Result<Option<Piece>, Error>) -> Result<Option<Piece>, Error> {
+        if let (Some((meter, _)), Ok(Some(piece))) = (&self.meter, &next) {
+            meter.spend(piece.bytes.len())?;
+        }
+        next
     }
 
     /// Ends the tunnel by agreement: sends what waits to be sent, says that this is all, and waits until the server says so too, or for
