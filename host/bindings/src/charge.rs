@@ -1,9 +1,9 @@
 //! What a guest's handles hold before anything comes of them.
 
-use tidegate_transport::{Code, Error};
+use tidegate_transport::Error;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::request::{HELD, Held};
+use crate::request::Held;
 
 /// What one handle holds of what all requests of its guest may. Given back when it is dropped.
 pub(crate) struct Charge {
@@ -41,8 +41,7 @@ impl Charge {
     /// What was taken. Errors: something was not.
     pub(crate) fn settle(self) -> Result<Option<OwnedSemaphorePermit>, Error> {
         if self.too_large {
-            let text = format!("the requests of this guest would hold more than {HELD} bytes");
-            return Err(Error::new(Code::TooLarge, text));
+            return Err(self.held.full());
         }
         Ok(self.taken)
     }

@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_api::discovery::Discovery;
-use tidegate_transport::{Body, Error, Feature, Transport};
+use tidegate_transport::{Body, Error, Feature, Slot, Transport};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
@@ -16,10 +17,14 @@ use crate::{ByteStream, EventStream, JsonStream, LineStream, Pending, Request, R
 
 /// A guest's handle to a transport. Requests and streams hold it too: it closes with the last of them.
 pub struct Client {
-    /// With the hooks of whoever embeds tidegate around it.
+    /// With the hooks of whoever embeds tidegate around it, and counted as this guest's.
     pub(crate) transport: Arc<dyn Transport>,
+    /// Not counted as this guest's: what is kept of the server is kept for all guests of the connection.
+    pub(crate) shared: Arc<dyn Transport>,
     /// Without hooks: what is known of the server is known to all guests of the connection.
     bare: Arc<dyn Transport>,
+    /// What it counts as.
+    _slot: Slot,
 }
 
 impl Host for View<'_> {}
@@ -98,10 +103,24 @@ impl HostClient for View<'_> {
 }
 
 impl View<'_> {
+    /// What a new client counts as, once it may be made. To look for a server asks one.
+    pub(crate) async fn admit(&mut self) -> Result<Slot, Error> {
+        let slot = self.context.meter.client()?;
+        self.asks().await?;
+        Ok(slot)
+    }
+
+    /// Waits until a server may be asked, for as long as a request would.
+    pub(crate) async fn asks(&mut self) -> Result<(), Error> {
+        const DEADLINE: Duration = Duration::from_secs(60);
+        self.context.meter.ask(DEADLINE).await.map(drop)
+    }
+
     /// Makes a client of a connection. `name` is its name in the registry, where it has one.
-    pub(crate) fn client(&mut self, transport: Arc<dyn Transport>, name: Option<&str>) -> Client {
-        let bare = transport.clone();
-        Client { transport: self.context.surroundings.hooks(name).around(transport), bare }
+    pub(crate) fn client(&self, slot: Slot, bare: Arc<dyn Transport>, name: Option<&str>) -> Client {
+        let shared = self.context.surroundings.hooks(name).around(bare.clone());
+        let transport = self.context.meter.around(shared.clone());
+        Client { transport, shared, bare, _slot: slot }
     }
 
     /// What the server of a client's connection has.

@@ -13,8 +13,12 @@ impl Host for View<'_> {
     }
 
     async fn open(&mut self, name: String) -> Result<Result<Resource<Client>, Resource<Error>>> {
+        let slot = match self.admit().await {
+            Ok(slot) => slot,
+            Err(error) => return self.fail(error).map(Err),
+        };
         let opened: Result<std::sync::Arc<dyn Transport>, Error> = self.context.connections.open(&name).await;
-        let client = opened.map(|transport| self.client(transport, Some(&name)));
+        let client = opened.map(|transport| self.client(slot, transport, Some(&name)));
         self.settle(client)
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use tidegate_api::discovery::Discoveries;
 use tidegate_api::middleware::Middleware;
 use tidegate_authority::Authority;
+use tidegate_grants::{Limit, LimitKind, Limits};
 use tidegate_reflector::Reflectors;
 use tidegate_registry::View as Connections;
-use tidegate_transport::{Error, Options};
+use tidegate_transport::{Error, Meter, Options};
 use tokio::sync::Semaphore;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTableError};
@@ -33,15 +34,30 @@ pub struct Context {
     /// How many more snapshots of reflectors this guest may hold.
     pub(crate) snapshots: Arc<Semaphore>,
     pub(crate) surroundings: Surroundings,
+    pub(crate) meter: Meter,
+    pub(crate) memory: Option<Limit>,
     refusal: Option<Vec<String>>,
+    limit: Option<Limit>,
 }
 
 impl Context {
     /// A guest with `authority`'s grants, whose transports are chosen and configured by `options`, and that sees these connections.
     pub fn new(authority: Authority, options: Arc<Options>, connections: Connections) -> Self {
+        let meter = Meter::new(&Limits::none(), options.observer.clone());
         let (held, surroundings) = Default::default();
         let snapshots = Arc::new(Semaphore::new(MAX_SNAPSHOTS));
-        Self { authority, options, connections, held, snapshots, surroundings, refusal: None }
+        let (memory, refusal, limit) = (None, None, None);
+        Self { authority, options, connections, held, snapshots, surroundings, meter, memory, refusal, limit }
+    }
+
+    /// The same guest with bounds to what it may use: streams, requests and bytes, and of memory what the host holds for it. Its own
+    /// memory and its time are for who runs it to bound. By default nothing is.
+    #[must_use]
+    pub fn with_limits(mut self, limits: &Limits) -> Self {
+        self.meter = Meter::new(limits, self.options.observer.clone());
+        self.memory = limits.get(LimitKind::Memory);
+        self.held = Held::within(self.memory);
+        self
     }
 
     /// The same guest with hooks around its connections, and with what others know of them; by default nothing of either.
@@ -55,6 +71,16 @@ impl Context {
     /// transport was refused.
     pub fn refusal(&self) -> Option<&[String]> {
         self.refusal.as_deref()
+    }
+
+    /// The limit that was reached, if the last error that the guest was given says that one was.
+    pub fn limit(&self) -> Option<Limit> {
+        self.limit.or_else(|| self.meter.noted())
+    }
+
+    /// What this guest's use of connections is counted by.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 }
 
@@ -140,6 +166,8 @@ impl View<'_> {
     /// Makes a handle to an error, and remembers whether it is a refusal.
     pub(crate) fn fail(&mut self, error: Error) -> Result<Resource<Error>> {
         self.context.refusal = refusal(&error).map(<[String]>::to_vec);
+        self.context.limit = error.limit();
+        self.context.meter.note(None);
         self.push(error)
     }
 }

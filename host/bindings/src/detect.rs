@@ -14,10 +14,14 @@ type Outcome = Result<Result<Resource<Client>, Resource<Error>>>;
 
 impl Host for View<'_> {
     async fn auto_detect_client(&mut self) -> Result<Result<Detected, Resource<Error>>> {
+        let slot = match self.admit().await {
+            Ok(slot) => slot,
+            Err(error) => return self.fail(error).map(Err),
+        };
         match transport::auto_detect(&self.context.authority, &self.context.options).await {
             Ok(detected) => {
                 let failures = convert::failures(&detected.failures);
-                let client = self.client(detected.transport, None);
+                let client = self.client(slot, detected.transport, None);
                 let client = self.push(client)?;
                 Ok(Ok(Detected { client, failures }))
             }
@@ -48,9 +52,13 @@ impl Host for View<'_> {
 
 impl View<'_> {
     async fn connect(&mut self, choice: Choice) -> Outcome {
+        let slot = match self.admit().await {
+            Ok(slot) => slot,
+            Err(error) => return self.fail(error).map(Err),
+        };
         let connected: Result<Arc<dyn Transport>, Error> =
             transport::connect(&self.context.authority, &self.context.options, choice).await;
-        let client = connected.map(|transport| self.client(transport, None));
+        let client = connected.map(|transport| self.client(slot, transport, None));
         self.settle(client)
     }
 }

@@ -75,7 +75,10 @@ impl Host for View<'_> {
 
     async fn refresh(&mut self, client: Resource<Client>) -> Result<Result<(), Resource<Error>>> {
         let discovery = self.discovery(&client)?;
-        let refreshed = discovery.refresh().await;
+        let refreshed = match self.asks().await {
+            Ok(()) => discovery.refresh().await,
+            Err(error) => Err(error),
+        };
         self.answer(refreshed.map(drop))
     }
 }

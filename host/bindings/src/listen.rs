@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use futures_util::future::BoxFuture;
 use tidegate_authority::{Authority, ListenError, Listener as Accepts, Needs, TcpStream};
 use tidegate_grants::listen_address;
-use tidegate_transport::{Code, Error};
+use tidegate_transport::{Code, Error, Meter, Slot};
 use tokio::sync::Mutex;
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -31,7 +31,8 @@ struct Held<T>(StdMutex<Option<Arc<T>>>);
 /// What a listener and its pollables share. The locks are free whenever the guest runs.
 struct Accepting {
     address: SocketAddr,
-    listener: Held<Accepts>,
+    /// With what it counts as.
+    listener: Held<(Accepts, Slot)>,
     /// Whom was waited for.
     ahead: Mutex<Option<io::Result<TcpStream>>>,
 }
@@ -39,7 +40,9 @@ struct Accepting {
 /// What a socket and its pollables share. The locks are free whenever the guest runs.
 struct Connected {
     peer: SocketAddr,
-    stream: Held<TcpStream>,
+    /// With what it counts as.
+    stream: Held<(TcpStream, Slot)>,
+    meter: Meter,
     /// What was read to know that there is something; no bytes are the end.
     ahead: Mutex<Option<io::Result<Vec<u8>>>>,
 }
@@ -82,14 +85,15 @@ impl Accepting {
         if ahead.is_none()
             && let Some(listener) = self.listener.get()
         {
-            *ahead = Some(listener.accept().await);
+            *ahead = Some(listener.0.accept().await);
         }
         ahead.take()
     }
 
-    async fn accept(&self) -> Result<Socket, Error> {
+    /// One more than may be open is closed, and is an error.
+    async fn accept(&self, meter: &Meter) -> Result<Socket, Error> {
         match self.fill().await {
-            Some(Ok(stream)) => Ok(Socket::new(stream)),
+            Some(Ok(stream)) => Ok(Socket::new(stream, meter.open()?, meter.clone())),
             Some(Err(error)) => Err(Error::new(Code::Unreachable, "a connection was lost").because(error)),
             None => Err(Error::new(Code::Closed, "the listener was dropped")),
         }
@@ -103,16 +107,16 @@ impl Source for Accepting {
             if ahead.is_none()
                 && let Some(listener) = self.listener.get()
             {
-                *ahead = Some(listener.accept().await);
+                *ahead = Some(listener.0.accept().await);
             }
         })
     }
 }
 
 impl Socket {
-    fn new(stream: TcpStream) -> Socket {
-        let peer = stream.peer();
-        Socket(Arc::new(Connected { peer, stream: Held::new(stream), ahead: Mutex::default() }))
+    fn new(stream: TcpStream, slot: Slot, meter: Meter) -> Socket {
+        let (peer, stream) = (stream.peer(), Held::new((stream, slot)));
+        Socket(Arc::new(Connected { peer, stream, meter, ahead: Mutex::default() }))
     }
 }
 
@@ -121,7 +125,10 @@ impl Connected {
         let mut ahead = self.ahead.lock().await;
         self.fill(&mut ahead).await;
         match ahead.take() {
-            Some(Ok(bytes)) => Ok((!bytes.is_empty()).then_some(bytes)),
+            Some(Ok(bytes)) => {
+                self.meter.spend(bytes.len())?;
+                Ok((!bytes.is_empty()).then_some(bytes))
+            }
             Some(Err(error)) => Err(broken(error)),
             None => Ok(None),
         }
@@ -132,20 +139,21 @@ impl Connected {
         if ahead.is_none()
             && let Some(stream) = self.stream.get()
         {
-            *ahead = Some(read(&stream).await);
+            *ahead = Some(read(&stream.0).await);
         }
     }
 
-    fn stream(&self) -> Result<Arc<TcpStream>, Error> {
+    fn stream(&self) -> Result<Arc<(TcpStream, Slot)>, Error> {
         self.stream.get().ok_or_else(|| Error::new(Code::Closed, "the connection was closed"))
     }
 
     async fn write(&self, bytes: &[u8]) -> Result<(), Error> {
         let stream = self.stream()?;
+        self.meter.spend(bytes.len())?;
         let mut left = bytes;
         while !left.is_empty() {
-            stream.writable().await.map_err(broken)?;
-            left = &left[taken(stream.try_write(left))?..];
+            stream.0.writable().await.map_err(broken)?;
+            left = &left[taken(stream.0.try_write(left))?..];
         }
         Ok(())
     }
@@ -153,12 +161,15 @@ impl Connected {
     async fn try_write(&self, bytes: &[u8]) -> Result<u64, Error> {
         let stream = self.stream()?;
         // Where nothing is known of the socket yet, this asks.
-        let ready = soon(stream.writable()).await;
+        let ready = soon(stream.0.writable()).await;
         match ready {
             Some(ready) => ready.map_err(broken)?,
             None => return Ok(0),
         }
-        taken(stream.try_write(bytes)).map(|written| written as u64)
+        self.meter.spend(bytes.len())?;
+        let written = taken(stream.0.try_write(bytes))?;
+        self.meter.give_back(bytes.len() - written);
+        Ok(written as u64)
     }
 }
 
@@ -173,7 +184,7 @@ impl Source for Writable {
         Box::pin(async {
             if let Some(stream) = self.0.stream.get() {
                 // An error is told by the write that follows.
-                _ = stream.writable().await;
+                _ = stream.0.writable().await;
             }
         })
     }
@@ -224,9 +235,12 @@ async fn listen(authority: &Authority, address: &str) -> Result<Accepts, Error> 
 
 impl Host for View<'_> {
     async fn listen(&mut self, address: String) -> Result<Result<Resource<Listener>, Resource<Error>>> {
-        let listening = listen(&self.context.authority, &address).await;
+        let listening = match self.context.meter.open() {
+            Ok(slot) => listen(&self.context.authority, &address).await.map(|listener| (listener, slot)),
+            Err(error) => Err(error),
+        };
         self.settle(listening.map(|listener| {
-            let address = listener.address();
+            let address = listener.0.address();
             Listener(Arc::new(Accepting { address, listener: Held::new(listener), ahead: Mutex::default() }))
         }))
     }
@@ -242,7 +256,7 @@ impl HostListener for View<'_> {
         listener: Resource<Listener>,
     ) -> Result<Result<Resource<Socket>, Resource<Error>>> {
         let shared = self.get(&listener)?.0.clone();
-        let accepted = shared.accept().await;
+        let accepted = shared.accept(&self.context.meter).await;
         self.settle(accepted)
     }
 
@@ -251,7 +265,7 @@ impl HostListener for View<'_> {
         listener: Resource<Listener>,
     ) -> Result<Option<Result<Resource<Socket>, Resource<Error>>>> {
         let shared = self.get(&listener)?.0.clone();
-        match soon(shared.accept()).await {
+        match soon(shared.accept(&self.context.meter)).await {
             Some(accepted) => self.settle(accepted).map(Some),
             None => Ok(None),
         }
@@ -321,7 +335,7 @@ impl HostSocket for View<'_> {
 
     fn finish(&mut self, socket: Resource<Socket>) -> Result<Result<(), Resource<Error>>> {
         let shared = self.get(&socket)?.0.clone();
-        let finished = shared.stream().and_then(|stream| stream.shut_down_writing().map_err(broken));
+        let finished = shared.stream().and_then(|stream| stream.0.shut_down_writing().map_err(broken));
         self.answer(finished)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tidegate_reflector::{self as reflector, Shared as Which, View as Wanted};
-use tidegate_transport::{Code, Error};
+use tidegate_transport::{Code, Error, Slot, Transport};
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -42,7 +42,7 @@ pub struct Snapshot {
 }
 
 /// What a follower and its pollables share. The lock is free whenever the guest runs.
-struct Shared(Mutex<Option<reflector::Reflector>>);
+struct Shared(Mutex<Option<(reflector::Reflector, Slot)>>);
 
 impl Drop for Reflector {
     fn drop(&mut self) {
@@ -53,14 +53,14 @@ impl Drop for Reflector {
 impl Shared {
     async fn next(&self) -> Result<Option<Vec<reflector::Update>>, Error> {
         match &mut *self.0.lock().await {
-            Some(reflector) => reflector.next().await.map(Some),
+            Some((reflector, _)) => reflector.next().await.map(Some),
             None => Ok(None),
         }
     }
 
     /// What the store knows, which nobody waits for while the guest runs; none after `stop`.
     fn ask<T>(&self, question: impl FnOnce(&reflector::Reflector) -> T) -> Option<T> {
-        self.0.try_lock().ok()?.as_ref().map(question)
+        self.0.try_lock().ok()?.as_ref().map(|(reflector, _)| question(reflector))
     }
 
     fn stop(&self) {
@@ -73,7 +73,7 @@ impl Shared {
 impl Source for Shared {
     fn ready(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            if let Some(reflector) = &mut *self.0.lock().await {
+            if let Some((reflector, _)) = &mut *self.0.lock().await {
                 reflector.ready().await;
             }
         })
@@ -102,18 +102,19 @@ impl ReflectorOptions {
 }
 
 impl Host for View<'_> {
-    fn open(
+    async fn open(
         &mut self,
         client: Resource<Client>,
         path: String,
         options: Resource<ReflectorOptions>,
     ) -> Result<Result<Resource<Reflector>, Resource<Error>>> {
-        let transport = View::get(self, &client)?.transport.clone();
-        let options = self.delete(options)?;
-        let reflectors = &self.context.surroundings.reflectors;
-        let opened =
-            options.take(path).and_then(|(which, wanted)| reflectors.open(&transport, which, wanted));
-        self.settle(opened.map(|reflector| Reflector(Arc::new(Shared(Mutex::new(Some(reflector)))))))
+        let transport = View::get(self, &client)?.shared.clone();
+        let options = self.delete(options)?.take(path);
+        let opened = match options {
+            Ok((which, wanted)) => self.follow(&transport, which, wanted).await,
+            Err(error) => Err(error),
+        };
+        self.settle(opened.map(|following| Reflector(Arc::new(Shared(Mutex::new(Some(following)))))))
     }
 }
 
@@ -296,6 +297,19 @@ impl HostSnapshot for View<'_> {
 }
 
 impl View<'_> {
+    /// What a store asks its server for is nobody's alone and is not counted; that one is followed is.
+    async fn follow(
+        &mut self,
+        transport: &Arc<dyn Transport>,
+        which: Which,
+        wanted: Wanted,
+    ) -> Result<(reflector::Reflector, Slot), Error> {
+        let slot = self.context.meter.open()?;
+        self.asks().await?;
+        let reflector = self.context.surroundings.reflectors.open(transport, which, wanted)?;
+        Ok((reflector, slot))
+    }
+
     fn follower(&self, reflector: &Resource<Reflector>) -> Result<&Arc<Shared>> {
         Ok(&View::get(self, reflector)?.0)
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tidegate_grants::Limit;
 use tidegate_kube::request as kube;
 use tidegate_transport::{BodyReader, Code, Error, body_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -20,8 +21,8 @@ use crate::{View, convert};
 /// The largest body that `set-body` takes. A store's hostcall fuel must let more through, or the guest traps instead of getting an error.
 const BODY: usize = 256 << 20;
 
-/// How many bytes all requests of one guest may hold, sent or not.
-pub(crate) const HELD: usize = 1 << 30;
+/// How many bytes all requests of one guest may hold, sent or not, unless its memory is bounded by less.
+const HELD: usize = 1 << 30;
 
 /// A request that has not been started. What is wrong with it is told when it is.
 pub struct Request {
@@ -105,20 +106,43 @@ impl AsRef<[u8]> for Charged {
 
 /// What all requests of one guest hold.
 #[derive(Clone)]
-pub(crate) struct Held(Arc<Semaphore>);
+pub(crate) struct Held {
+    free: Arc<Semaphore>,
+    /// Of the guest's memory, where that is what bounds it.
+    limit: Option<Limit>,
+}
 
 impl Default for Held {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(HELD / Self::UNIT)))
+        Self::within(None)
     }
 }
 
 impl Held {
     const UNIT: usize = 256;
 
+    /// As much as the guest's own memory may have, where that is less than what any guest's requests may hold.
+    pub(crate) fn within(memory: Option<Limit>) -> Self {
+        let bound = match memory {
+            Some(limit @ Limit::Memory(bytes)) => usize::try_from(bytes).ok().map(|bytes| (bytes, limit)),
+            _ => None,
+        };
+        let (bytes, limit) = match bound.filter(|(bytes, _)| *bytes < HELD) {
+            Some((bytes, limit)) => (bytes, Some(limit)),
+            None => (HELD, None),
+        };
+        Self { free: Arc::new(Semaphore::new(bytes / Self::UNIT)), limit }
+    }
+
+    /// That no more may be held.
+    pub(crate) fn full(&self) -> Error {
+        let text = || format!("the requests of this guest would hold more than {HELD} bytes");
+        self.limit.map_or_else(|| Error::new(Code::TooLarge, text()), Error::limited)
+    }
+
     pub(crate) fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.div_ceil(Self::UNIT)).ok()?;
-        self.0.clone().try_acquire_many_owned(units).ok()
+        self.free.clone().try_acquire_many_owned(units).ok()
     }
 }
 
@@ -219,6 +243,16 @@ mod tests {
         assert!(held.take(1024).is_none(), "a copy of the body is still there");
         drop(copy);
         assert!(held.take(HELD).is_some());
+    }
+
+    #[test]
+    fn what_a_guest_holds_is_bounded_by_its_memory() {
+        let limit = Limit::Memory(1 << 20);
+        let held = Held::within(Some(limit));
+        let mut request = request(&held);
+        assert!(request.hold(1000 << 10) && !request.hold(1 << 20));
+        assert_eq!(request.take(Mode::Send).unwrap_err().limit(), Some(limit));
+        assert!(Held::within(Some(Limit::Memory(u64::MAX))).take(HELD).is_some());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
+use tidegate_grants::Limit;
 use tidegate_transport::{self as transport, Body, Code, Error};
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -96,10 +97,19 @@ impl HostResponse for View<'_> {
 impl View<'_> {
     async fn whole(&mut self, response: Resource<Response>) -> Result<Result<Bytes, Error>> {
         let body = self.get_mut(&response)?.take_body();
-        Ok(match body {
-            Ok(body) => body.whole(WHOLE_BODY).await,
+        let (cap, limit) = match self.context.memory {
+            // What has no room in the guest's memory is not read into the host's.
+            Some(limit @ Limit::Memory(bytes)) if bytes < WHOLE_BODY => (bytes, Some(limit)),
+            _ => (WHOLE_BODY, None),
+        };
+        let whole = match body {
+            Ok(body) => body.whole(cap).await,
             Err(error) => Err(error),
-        })
+        };
+        Ok(whole.map_err(|error| match limit {
+            Some(limit) if error.code() == Code::TooLarge => Error::limited(limit),
+            _ => error,
+        }))
     }
 
     fn stream<D: Decode>(

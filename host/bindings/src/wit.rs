@@ -41,6 +41,7 @@ wasmtime::component::bindgen!({
         "tidegate:host/logs.open-selected": async | trappable,
         "tidegate:host/logs.[method]log-stream.next": async | trappable,
         "tidegate:host/logs.[method]log-stream.try-next": async | trappable,
+        "tidegate:host/reflectors.open": async | trappable,
         "tidegate:host/reflectors.[method]reflector.next": async | trappable,
         "tidegate:host/reflectors.[method]reflector.try-next": async | trappable,
         "tidegate:host/reflectors.[method]snapshot.next": async | trappable,
