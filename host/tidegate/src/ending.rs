@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use tidegate_grants::Limit;
 use wasmtime::{Trap as Code, WasmBacktrace};
 
 /// What came of a run.
@@ -29,6 +30,8 @@ pub enum Ending {
         /// The flags to add; empty where a deny flag is in the way.
         missing: Vec<String>,
     },
+    /// The guest reached one of its [`Limits`](crate::grants::Limits): its time was up, or it failed for want of what it was refused.
+    Limited(Limited),
     /// The guest did what WebAssembly does not allow, or panicked.
     Trapped(Trap),
     /// What [`RunBuilder::until`](crate::RunBuilder::until) waited for came first.
@@ -38,11 +41,12 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// The guest's own code, 126 for a refusal, 134 for a trap, 130 for an interruption, and 141 where nobody reads any more: what a
+    /// The guest's own code, 124 for a limit, 126 for a refusal, 134 for a trap, 130 for an interruption, and 141 where nobody reads any more: what a
     /// shell shows of a program that SIGPIPE ended.
     pub fn exit_code(&self) -> u8 {
         match self {
             Ending::Exited(code) => *code,
+            Ending::Limited(_) => 124,
             Ending::Refused { .. } => 126,
             Ending::Trapped(_) => 134,
             Ending::Interrupted => 130,
@@ -50,6 +54,37 @@ impl Ending {
         }
     }
 }
+
+/// A guest that reached a limit: which, and where it was. Displays as one line for the limit and one for each frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// Which, and its value. [`Limit::cure`] says what to do about it.
+    pub limit: Limit,
+    /// Where the guest computed when its time was up, or trapped after it was refused something; empty where it waited, or ended with an exit
+    /// code. As in [`Trap::frames`].
+    pub frames: Vec<Frame>,
+}
+
+impl Limited {
+    /// Ended by itself or while it waited.
+    pub(crate) fn of(limit: Limit) -> Self {
+        Self { limit, frames: Vec::new() }
+    }
+
+    /// Ended by a trap.
+    pub(crate) fn at(limit: Limit, error: &wasmtime::Error) -> Self {
+        Self { limit, frames: Frame::all(error) }
+    }
+}
+
+impl fmt::Display for Limited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.limit)?;
+        self.frames.iter().try_for_each(|frame| write!(f, "\n    at {frame}"))
+    }
+}
+
+impl std::error::Error for Limited {}
 
 /// A guest that trapped: why and where. Displays as one line for the reason and one for each frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,9 +108,7 @@ impl Trap {
             Some(code) => format!("the guest trapped: {code}"),
             None => format!("the guest was stopped: {}", error.root_cause()),
         };
-        let backtrace = error.downcast_ref::<WasmBacktrace>();
-        let frames = backtrace.into_iter().flat_map(WasmBacktrace::frames).flat_map(Frame::of).collect();
-        Self { message, frames }
+        Self { message, frames: Frame::all(error) }
     }
 }
 
@@ -98,6 +131,12 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// The calls that led to an error.
+    fn all(error: &wasmtime::Error) -> Vec<Frame> {
+        let backtrace = error.downcast_ref::<WasmBacktrace>();
+        backtrace.into_iter().flat_map(WasmBacktrace::frames).flat_map(Frame::of).collect()
+    }
+
     /// The calls of one machine frame: several where some were inlined.
     fn of(info: &wasmtime::FrameInfo) -> Vec<Frame> {
         let named = |name: Option<String>| {
@@ -172,6 +211,7 @@ mod tests {
         let trap = Trap { message: "x".to_owned(), frames: Vec::new() };
         let cases = [
             (Ending::Exited(7), 7),
+            (Ending::Limited(Limited::of(Limit::Streams(1))), 124),
             (Ending::Refused { missing: Vec::new() }, 126),
             (Ending::Trapped(trap), 134),
             (Ending::Interrupted, 130),

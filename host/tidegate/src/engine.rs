@@ -12,6 +12,7 @@ use crate::cache::Store;
 use crate::compile::Compiler;
 use crate::error::{Error, LoadError};
 use crate::inspect::Inspected;
+use crate::limits::Ticker;
 use crate::progress::Progress;
 use crate::script::{self, Script};
 use crate::settings;
@@ -27,6 +28,9 @@ pub(crate) struct Inner {
     pub(crate) compiler: Compiler,
     pub(crate) discoveries: Discoveries,
     pub(crate) reflectors: Reflectors,
+    pub(crate) ticker: Ticker,
+    /// How large a pool lets one memory be.
+    pub(crate) slot: Option<usize>,
     progress: Box<dyn Fn(&Progress) + Send + Sync>,
 }
 
@@ -66,7 +70,8 @@ pub enum Allocator {
 pub struct Pooling {
     /// How many guests may live at a time; default 1,000. One more fails to start.
     pub guests: u32,
-    /// How large a guest's memory may grow, in bytes; default and maximum 4 GiB.
+    /// How large a guest's memory may grow, in bytes; default and maximum 4 GiB. For all guests alike, and each memory by itself;
+    /// [`Limits::memory`](crate::grants::Limits::memory) bounds all that one guest has.
     pub memory: usize,
 }
 
@@ -202,8 +207,10 @@ impl EngineBuilder {
     pub fn build(self) -> Result<Engine, Error> {
         let host = HostAuthority::from_ambient();
         let mut config = settings::config();
+        let mut slot = None;
         if let Allocator::Pooling(pooling) = &self.allocator {
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooled(pooling)));
+            slot = Some(pooling.memory);
         }
         let unfit = |error: wasmtime::Error| Error::Engine { detail: format!("{error:#}") };
         let wasmtime = wasmtime::Engine::new(&config).map_err(unfit)?;
@@ -216,7 +223,11 @@ impl EngineBuilder {
         let compiler = Compiler::new(self.compiler, self.compiler_memory);
         let (discoveries, progress) = (Discoveries::new(self.discovery), self.progress);
         let reflectors = Reflectors::new(self.reflector_memory);
-        Ok(Engine(Arc::new(Inner { wasmtime, host, cache, compiler, discoveries, reflectors, progress })))
+        let ticked = wasmtime.clone();
+        let ticker = Ticker::new(move || ticked.increment_epoch());
+        let inner =
+            Inner { wasmtime, host, cache, compiler, discoveries, reflectors, ticker, slot, progress };
+        Ok(Engine(Arc::new(inner)))
     }
 }
 

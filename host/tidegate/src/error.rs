@@ -192,6 +192,9 @@ pub enum RunError {
         /// In wasmtime's words.
         detail: String,
     },
+    /// The guest's time is limited, and there is no thread to be had that could interrupt it.
+    #[error("nothing can keep the script within its time")]
+    NoClock(#[source] io::Error),
 }
 
 impl RunError {
@@ -199,7 +202,7 @@ impl RunError {
     pub fn cure(&self) -> Option<&str> {
         match self {
             RunError::NoUserAgent => Some("give RunBuilder::user_agent or RunBuilder::options"),
-            RunError::Instantiate { .. } => None,
+            RunError::Instantiate { .. } | RunError::NoClock(_) => None,
         }
     }
 }

@@ -5,7 +5,8 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 
-use crate::wasi::Reach;
+use crate::limits::Memory;
+use crate::wasi::{Itself, Own, Reach, Web};
 
 /// The data of a guest's store.
 pub(crate) struct Guest {
@@ -13,14 +14,20 @@ pub(crate) struct Guest {
     pub(crate) table: ResourceTable,
     pub(crate) wasi: WasiCtx,
     pub(crate) reach: Reach,
+    pub(crate) web: Web,
+    pub(crate) own: Own,
     pub(crate) http: WasiHttpCtx,
+    pub(crate) memory: Memory,
 }
 
 impl Guest {
-    pub(crate) fn new(context: Context, wasi: WasiCtx, reach: Reach) -> Self {
+    pub(crate) fn new(context: Context, mut itself: Itself, memory: Memory) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
-        Self { context, table, wasi, reach, http: WasiHttpCtx::new() }
+        let Itself { wasi, reach, own } = &mut itself;
+        let web = Web::new(reach.clone(), context.meter().clone());
+        let (wasi, reach, own) = (wasi.build(), reach.clone(), *own);
+        Self { context, table, wasi, reach, web, own, http: WasiHttpCtx::new(), memory }
     }
 }
 

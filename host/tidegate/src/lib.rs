@@ -19,6 +19,7 @@
 //! match outcome.ending {
 //!     Ending::Exited(code) => println!("it ended with {code}"),
 //!     Ending::Refused { missing } => println!("it needs {}", missing.join(" ")),
+//!     Ending::Limited(limited) => println!("{limited}"),
 //!     Ending::Trapped(trap) => println!("{trap}"),
 //!     other => println!("{other:?}"),
 //! }
@@ -39,6 +40,7 @@ mod guest;
 mod host;
 mod inherited;
 mod inspect;
+mod limits;
 mod linker;
 mod producers;
 mod progress;
@@ -51,7 +53,7 @@ mod wasi;
 
 pub use connections::{ConfigurationError, Described, configuration, connect, describe, register};
 pub use diagnose::diagnose;
-pub use ending::{Ending, Frame, Outcome, Trap};
+pub use ending::{Ending, Frame, Limited, Outcome, Trap};
 pub use engine::{Allocator, Cache, Engine, EngineBuilder, Pooling, Reflected};
 pub use error::{Error, LoadError, RunError};
 pub use host::{become_program, environment, executable, kubectl_cache, working_folder};

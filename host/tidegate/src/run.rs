@@ -8,17 +8,18 @@ use std::sync::Arc;
 
 use tidegate_api::middleware::Middleware;
 use tidegate_bindings::{Context, Surroundings};
-use tidegate_grants::Grants;
+use tidegate_grants::{Grants, Limit, Limits};
 use tidegate_registry::Registry;
 use tidegate_transport::Options;
-use wasmtime::Store;
+use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
-use crate::ending::{Ending, Outcome, Trap};
+use crate::ending::{Ending, Limited, Outcome, Trap};
 use crate::error::RunError;
 use crate::guest::Guest;
 use crate::host;
 use crate::inherited::ReaderLeft;
+use crate::limits::{Clock, Memory, timed};
 use crate::script::Script;
 use crate::stdio::{Input, Output, Stream};
 use crate::wasi;
@@ -30,6 +31,7 @@ const ONE_CALL: usize = 512 << 20;
 pub struct RunBuilder {
     script: Script,
     grants: Grants,
+    limits: Limits,
     options: Option<Options>,
     connections: Option<Registry>,
     middleware: Middleware,
@@ -47,6 +49,7 @@ impl RunBuilder {
         Self {
             script,
             grants: Grants::none(),
+            limits: Limits::none(),
             options: None,
             connections: None,
             middleware: Middleware::new(),
@@ -64,6 +67,16 @@ impl RunBuilder {
     #[must_use]
     pub fn grants(mut self, grants: Grants) -> Self {
         self.grants = grants;
+        self
+    }
+
+    /// What this guest may use up; nothing is limited unless set. One that is ended by a limit, or fails for want of what a limit refused, ends
+    /// as [`Ending::Limited`]. Other guests of the engine go on.
+    ///
+    /// Time that is limited costs a thread for all such guests of the engine, while there are any.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -176,11 +189,23 @@ impl RunBuilder {
     }
 
     async fn run(self) -> Result<Outcome, RunError> {
+        let Some(clock) = Clock::start(&self.limits).map(Arc::new) else { return self.work(None).await };
+        let _watched = self.script.0.engine.0.ticker.watch(&clock).map_err(RunError::NoClock)?;
+        let work = self.work(Some(clock.clone()));
+        match timed(&clock, work).await {
+            Ok(outcome) => outcome,
+            Err(limit) => Ok(Outcome { ending: Ending::Limited(Limited::of(limit)) }),
+        }
+    }
+
+    async fn work(self, clock: Option<Arc<Clock>>) -> Result<Outcome, RunError> {
         let script = self.script.clone();
-        let mut store = self.store()?;
+        let mut store = self.store(clock)?;
         let instance = match script.0.instance.instantiate_async(&mut store).await {
             Ok(instance) => instance,
-            Err(error) if is_of_guest(&error) => return Ok(ended(&store, Err(error))),
+            Err(error) if is_of_guest(&error) || store.data().memory.reached().is_some() => {
+                return Ok(ended(&store, Err(error)));
+            }
             Err(error) => {
                 let detail = format!("{error:#}");
                 return Err(RunError::Instantiate { name: script.name().to_owned(), detail });
@@ -195,7 +220,7 @@ impl RunBuilder {
         Ok(ended(&store, returned.map(|(result,)| result)))
     }
 
-    fn store(self) -> Result<Store<Guest>, RunError> {
+    fn store(self, clock: Option<Arc<Clock>>) -> Result<Store<Guest>, RunError> {
         let named = |options: &Options| !options.user_agent.trim().is_empty();
         let options = Arc::new(self.options.filter(named).ok_or(RunError::NoUserAgent)?);
         let engine = &self.script.0.engine.0;
@@ -208,24 +233,37 @@ impl RunBuilder {
             engine,
             options: &options,
             registry: &registry,
+            limits: &self.limits,
             variables: self.environment.as_deref(),
         };
-        let (mut wasi, reach, authority) = wasi::context(&around, authority);
+        let (mut itself, authority) = wasi::context(&around, authority);
         let connections = registry.narrowed(authority.clone(), authority.for_connections(&engine.host));
+        let wasi = &mut itself.wasi;
         wasi.arg(self.script.name()).args(&self.arguments);
-        self.stdin.set(&mut wasi);
-        self.stdout.set(Stream::Output, &mut wasi);
-        self.stderr.set(Stream::Error, &mut wasi);
+        self.stdin.set(wasi);
+        self.stdout.set(Stream::Output, wasi);
+        self.stderr.set(Stream::Error, wasi);
         let (discoveries, reflectors) = (engine.discoveries.clone(), engine.reflectors.clone());
         let surroundings =
             Surroundings { discoveries, reflectors, middleware: self.middleware, named: self.named };
-        let context = Context::new(authority, options, connections).with_surroundings(surroundings);
-        let guest = Guest::new(context, wasi.build(), reach);
+        let context = Context::new(authority, options, connections);
+        let context = context.with_surroundings(surroundings).with_limits(&self.limits);
+        let memory = Memory::new(&self.limits, engine.slot);
+        let guest = Guest::new(context, itself, memory);
         let mut store = Store::new(&engine.wasmtime, guest);
         store.set_hostcall_fuel(ONE_CALL);
         // At each tick of the epoch the guest gives way, and goes on when it is polled again.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        match clock {
+            None => store.epoch_deadline_async_yield_and_update(1),
+            Some(clock) => store.epoch_deadline_callback(move |_| match clock.lap() {
+                Some(limit) => Err(wasmtime::Error::new(limit)),
+                None => Ok(UpdateDeadline::Yield(1)),
+            }),
+        }
+        if store.data().memory.is_bounded() {
+            store.limiter(|guest| &mut guest.memory);
+        }
         Ok(store)
     }
 }
@@ -239,18 +277,36 @@ fn is_of_guest(error: &wasmtime::Error) -> bool {
 }
 
 fn ended(store: &Store<Guest>, returned: wasmtime::Result<Result<(), ()>>) -> Outcome {
+    let guest = store.data();
+    let refused = || guest.memory.reached().or_else(|| guest.context.limit());
     let code = match returned {
         Ok(Ok(())) => 0,
         Ok(Err(())) => 1,
         Err(error) => match error.downcast_ref::<I32Exit>() {
             Some(exit) => u8::try_from(exit.0).unwrap_or(1),
             None if error.is::<ReaderLeft>() => return Outcome { ending: Ending::OutputClosed },
-            None => return Outcome { ending: Ending::Trapped(Trap::of(&error)) },
+            None => {
+                let limit = error.downcast_ref::<Limit>().copied().or_else(refused);
+                let ending = match limit {
+                    Some(limit) => Ending::Limited(Limited::at(limit, &error)),
+                    None => Ending::Trapped(Trap::of(&error)),
+                };
+                return Outcome { ending };
+            }
         },
     };
-    let ending = match store.data().context.refusal() {
-        Some(missing) if code == 1 => Ending::Refused { missing: missing.to_vec() },
-        _ => Ending::Exited(code),
+    let ending = match (code, guest.context.refusal()) {
+        (1, Some(missing)) => Ending::Refused { missing: missing.to_vec() },
+        _ => match refused().filter(|limit| is_failure_of(code, *limit)) {
+            Some(limit) => Ending::Limited(Limited::of(limit)),
+            None => Ending::Exited(code),
+        },
     };
     Outcome { ending }
+}
+
+/// Whether a guest ends with this code because it did not handle that a limit was reached: 1 is any failure, and Go's runtime ends with 2
+/// where it has no memory.
+fn is_failure_of(code: u8, limit: Limit) -> bool {
+    code == 1 || (code == 2 && matches!(limit, Limit::Memory(_)))
 }

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tidegate_grants::{Endpoint, Host};
+use tidegate_transport::{Meter, Slot};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsConnector;
@@ -37,19 +38,42 @@ type Driver = Box<dyn Future<Output = Result<()>> + Send>;
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.reach }
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.web }
     }
 }
 
-impl WasiHttpHooks for Reach {
+/// Where a guest's own requests may go, and what they are counted by.
+#[derive(Clone)]
+pub(crate) struct Web {
+    reach: Reach,
+    meter: Meter,
+}
+
+impl Web {
+    pub(crate) fn new(reach: Reach, meter: Meter) -> Web {
+        Web { reach, meter }
+    }
+
+    /// A limit as a guest is told it here. That it was is noted: no error of ours tells it.
+    fn limited(&self, error: &tidegate_transport::Error) -> Error {
+        self.meter.note(error.limit());
+        Error::InternalError(Some(error.to_string()))
+    }
+
+    fn spend(&self, bytes: usize) -> Result<()> {
+        self.meter.spend(bytes).map_err(|error| self.limited(&error))
+    }
+}
+
+impl WasiHttpHooks for Web {
     fn send_request(
         &mut self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _: Driver,
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Driver)>> + Send> {
-        let reach = self.clone();
-        Box::new(async move { send(&reach, request, &Deadlines::of(options)).await })
+        let web = self.clone();
+        Box::new(async move { send(&web, request, &Deadlines::of(options)).await })
     }
 }
 
@@ -73,13 +97,15 @@ impl Deadlines {
 }
 
 async fn send(
-    reach: &Reach,
+    web: &Web,
     mut request: Request<WasiBody>,
     deadlines: &Deadlines,
 ) -> Result<(Response<WasiBody>, Driver)> {
+    let slot = web.meter.open().map_err(|error| web.limited(&error))?;
+    web.meter.ask(deadlines.head).await.map_err(|error| web.limited(&error))?;
     let endpoint = endpoint(request.uri())?;
     let tls = request.uri().scheme() == Some(&Scheme::HTTPS);
-    let connection = timeout(deadlines.connect, connect(reach, &endpoint, tls, deadlines.connect));
+    let connection = timeout(deadlines.connect, connect(&web.reach, &endpoint, tls, deadlines.connect));
     let stream = connection.await.map_err(|_| Error::ConnectionTimeout)??;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // A server takes the path alone; scheme and authority are for proxies.
@@ -88,7 +114,8 @@ async fn send(
     // Nothing moves unless the connection is polled beside the request.
     let mut connection = Box::pin(connection);
     let head = async {
-        let mut response = std::pin::pin!(sender.send_request(request));
+        let mut response =
+            std::pin::pin!(sender.send_request(request.map(|body| Sent { body, web: web.clone() })));
         let mut ended = None;
         std::future::poll_fn(|context| {
             if ended.is_none()
@@ -104,8 +131,8 @@ async fn send(
     let (response, ended) =
         timeout(deadlines.head, head).await.map_err(|_| Error::ConnectionReadTimeout)??;
     let driver: Driver = Box::new(async move { if ended { Ok(()) } else { Ok(connection.await?) } });
-    let silence = deadlines.silence;
-    Ok((response.map(|body| Silenced::new(body, silence).boxed_unsync()), driver))
+    let received = |body| Received::new(body, deadlines.silence, web.clone(), slot).boxed_unsync();
+    Ok((response.map(received), driver))
 }
 
 fn path_only(path: PathAndQuery) -> Uri {
@@ -151,20 +178,52 @@ fn tls_config() -> Result<Arc<ClientConfig>> {
     Ok(Arc::new(builder.with_no_client_auth()))
 }
 
-/// A body that may not be silent for too long.
-struct Silenced {
-    body: Incoming,
-    silence: Duration,
-    timer: Pin<Box<Sleep>>,
+/// A body whose bytes are counted as it is sent.
+struct Sent {
+    body: WasiBody,
+    web: Web,
 }
 
-impl Silenced {
-    fn new(body: Incoming, silence: Duration) -> Self {
-        Self { body, silence, timer: Box::pin(sleep(silence)) }
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        Poll::Ready(frame.map(|frame| counted(&self.web, frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
-impl Body for Silenced {
+fn counted(web: &Web, frame: Result<Frame<Bytes>>) -> Result<Frame<Bytes>> {
+    let frame = frame?;
+    web.spend(frame.data_ref().map_or(0, Bytes::len))?;
+    Ok(frame)
+}
+
+/// A body that may not be silent for too long, and whose bytes are counted; open until it is dropped.
+struct Received {
+    body: Incoming,
+    silence: Duration,
+    timer: Pin<Box<Sleep>>,
+    web: Web,
+    _slot: Slot,
+}
+
+impl Received {
+    fn new(body: Incoming, silence: Duration, web: Web, slot: Slot) -> Self {
+        Self { body, silence, timer: Box::pin(sleep(silence)), web, _slot: slot }
+    }
+}
+
+impl Body for Received {
     type Data = Bytes;
     type Error = Error;
 
@@ -172,7 +231,7 @@ impl Body for Silenced {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             let next = tokio::time::Instant::now() + self.silence;
             self.timer.as_mut().reset(next);
-            return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
+            return Poll::Ready(frame.map(|frame| counted(&self.web, frame.map_err(Error::from))));
         }
         self.timer.as_mut().poll(context).map(|()| Some(Err(Error::ConnectionReadTimeout)))
     }

@@ -11,7 +11,7 @@ use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 use wasmtime_wasi_http::p2::bindings as web;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
-use super::lookup;
+use super::{bounded, lookup};
 use crate::guest::Guest;
 
 /// Offers one interface.
@@ -90,7 +90,10 @@ const INTERFACES: [(&str, Offer); 29] = [
 
 /// Offers the interfaces that are wanted.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
-    INTERFACES.iter().filter(|(name, _)| wanted(name)).try_for_each(|(_, offer)| offer(linker))
+    INTERFACES.iter().filter(|(name, _)| wanted(name)).try_for_each(|(name, offer)| {
+        offer(linker)?;
+        bounded::add_to_linker(linker, name)
+    })
 }
 
 struct Table;

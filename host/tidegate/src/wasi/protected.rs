@@ -23,7 +23,7 @@ pub(super) struct Protected {
 impl Protected {
     /// Looks at the environment and the kubeconfig files as transports would.
     pub(super) fn find(around: &Around<'_>, authority: &Authority) -> Self {
-        let Around { engine, options, registry, variables } = *around;
+        let Around { engine, options, registry, variables, .. } = *around;
         let host = &engine.host;
         let env = |name: &str| match variables {
             Some(variables) => variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone()),
