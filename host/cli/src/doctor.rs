@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use tidegate::transport::{Finding, Reason};
 
-use crate::flags::{Connections, DoctorFlags};
+use crate::flags::{Access, Connections, DoctorFlags};
 use crate::observer::ToStderr;
 use crate::report::{self, Style};
 use crate::{COULD_NOT_START, credential};
@@ -17,8 +17,8 @@ const INDENT: &str = "\n                ";
 
 /// Exit code: 0 where at least one transport works, else 1.
 pub(crate) fn run(DoctorFlags { access, json }: &DoctorFlags) -> ExitCode {
-    let (grants, _) = match access.config.grants(&access.grants, Connections::Unused) {
-        Ok(grants) => grants,
+    let Access { grants, limits, .. } = match access.access(Connections::Unused) {
+        Ok(access) => access,
         Err(unusable) => return unusable.told(),
     };
     let user_agent = format!("tidegate/{} (doctor)", env!("CARGO_PKG_VERSION"));
@@ -36,7 +36,11 @@ pub(crate) fn run(DoctorFlags { access, json }: &DoctorFlags) -> ExitCode {
     let now = SystemTime::now();
     let text = match json {
         true => as_json(&findings),
-        false => findings.iter().map(|finding| shown(style, finding, now)).collect::<Vec<_>>().join("\n"),
+        false => {
+            let limited = (!limits.is_none()).then(|| format!("{}{limits}", style.bold("Limits        ")));
+            let findings = findings.iter().map(|finding| shown(style, finding, now));
+            findings.chain(limited).collect::<Vec<_>>().join("\n")
+        }
     };
     report::print(&text);
     let works = findings.iter().any(|finding| finding.verdict.is_ok());

@@ -10,6 +10,7 @@ mod playground;
 mod report;
 mod run;
 mod signals;
+mod watchdog;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,8 @@ use flags::{Cli, Command};
 
 /// tidegate could not start the script.
 const COULD_NOT_START: u8 = 125;
+/// The script reached a limit.
+const LIMITED: u8 = 124;
 /// The command line was wrong.
 const USAGE: u8 = 2;
 

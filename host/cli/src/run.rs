@@ -10,10 +10,10 @@ use tidegate::{Cache, Ending, Engine, Progress, Script};
 
 use crate::COULD_NOT_START;
 use crate::connections::no_connection;
-use crate::flags::{CacheFlags, Connections, OutputFlags, RunFlags};
+use crate::flags::{Access, CacheFlags, Connections, OutputFlags, RunFlags};
 use crate::observer::ToStderr;
 use crate::report::{self, Style};
-use crate::signals;
+use crate::{signals, watchdog};
 
 pub(crate) fn run(flags: RunFlags) -> ExitCode {
     keep_what_is_freed();
@@ -35,8 +35,8 @@ fn keep_what_is_freed() {
 }
 
 async fn guest(flags: RunFlags) -> ExitCode {
-    let (grants, configuration) = match flags.access.config.grants(&flags.access.grants, Connections::Used) {
-        Ok(grants) => grants,
+    let Access { grants, limits, configuration } = match flags.access.access(Connections::Used) {
+        Ok(access) => access,
         Err(unusable) => return unusable.told(),
     };
     let engine = match engine(&flags.cache, &flags.access.output) {
@@ -50,10 +50,14 @@ async fn guest(flags: RunFlags) -> ExitCode {
         };
         let observer = Arc::new(ToStderr::new(&flags.access.output));
         let options = flags.access.connect.options(&user_agent(&script), &grants, observer);
-        let mut run = script.run().grants(grants.clone()).options(options.clone()).arguments(flags.arguments);
+        let mut run = script.run().grants(grants.clone()).limits(limits);
+        run = run.options(options.clone()).arguments(flags.arguments);
         if let Some(configuration) = &configuration {
             warn_of_typos(&options, &grants, configuration);
             run = run.connections(Registry::of(configuration, options));
+        }
+        if let Err(error) = watchdog::set(&limits) {
+            return could_not_start(&error, None);
         }
         let outcome = run.start().await;
         // What the guest opened is closed. What is left is memory, and the kernel takes that back sooner than we could.
@@ -113,6 +117,7 @@ fn ended_with(ending: Ending, output: &OutputFlags) -> ExitCode {
             };
             report::line(&format!("{} {cure}", Style::of(&std::io::stderr()).bold("tidegate:")));
         }
+        Ending::Limited(limited) => report::error(limited, Some(&limited.limit.cure())),
         Ending::Trapped(trap) => report::error(trap, None),
         _ => {}
     }

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use tidegate::ConfigurationError;
-use tidegate::grants::Grants;
+use tidegate::grants::{Grants, Limits};
 use tidegate::registry::{Configuration, SetError};
 
-use super::GrantFlags;
+use super::AccessFlags;
 use super::connect::duration;
 use crate::{COULD_NOT_START, USAGE, report};
 
@@ -35,6 +35,17 @@ pub(crate) struct ConfigFlags {
 pub(crate) enum Connections {
     Used,
     Unused,
+}
+
+/// What the flags and the permission sets say together.
+#[derive(Debug)]
+pub(crate) struct Access {
+    /// What is allowed and denied.
+    pub(crate) grants: Grants,
+    /// What may be used up.
+    pub(crate) limits: Limits,
+    /// Where something asked for it.
+    pub(crate) configuration: Option<Configuration>,
 }
 
 /// A command line that cannot be used as it is.
@@ -66,28 +77,26 @@ impl FileFlag {
     }
 }
 
-impl ConfigFlags {
-    /// The flags' grants, those of the permission sets first, and the configuration where something asks for it: a run without
+impl AccessFlags {
+    /// What the flags say, those of the permission sets first, and the configuration where something asks for it: a run without
     /// connections and sets reads no file and looks at no variable.
-    pub(crate) fn grants(
-        &self,
-        flags: &GrantFlags,
-        connections: Connections,
-    ) -> Result<(Grants, Option<Configuration>), Unusable> {
-        let wanted = self.file.config.is_some()
-            || !self.sets.is_empty()
-            || (connections == Connections::Used && flags.allow_connections());
+    pub(crate) fn access(&self, connections: Connections) -> Result<Access, Unusable> {
+        let ConfigFlags { file, sets } = &self.config;
+        let wanted = file.config.is_some()
+            || !sets.is_empty()
+            || (connections == Connections::Used && self.grants.allow_connections());
         let configuration = match wanted {
-            true => Some(self.file.configuration().map_err(Unusable::Configuration)?),
+            true => Some(file.configuration().map_err(Unusable::Configuration)?),
             false => None,
         };
         let mut builder = Grants::builder();
-        for set in &self.sets {
+        for set in sets {
             let from = configuration.as_ref().map(|configuration| configuration.add_set(set, &mut builder));
             from.transpose().map_err(Unusable::Set)?;
         }
-        let grants = flags.add_to(builder).map_err(|error| Unusable::Set(error.into()))?;
-        Ok((grants, configuration))
+        let added = self.grants.add_to(&mut builder).and_then(|()| self.limits.add_to(&mut builder));
+        added.map_err(|error| Unusable::Set(error.into()))?;
+        Ok(Access { grants: builder.build(), limits: builder.limits(), configuration })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is granted: `--allow-*`, `--deny-*`, `--wasi-*`.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use tidegate::grants::{FlagError, Grants, GrantsBuilder, Kind};
+use tidegate::grants::{FlagError, GrantsBuilder, Kind};
 
 /// Stands for "no value", which means everything of that kind; no value that can be typed is equal to it.
 const EVERYTHING: &str = "\u{1}";
@@ -50,8 +50,8 @@ impl GrantFlags {
         self.everything || self.rules.iter().any(is_one)
     }
 
-    /// The flags, added to those of permission sets, as grants. Errors name the flag, the value and the cure.
-    pub(crate) fn add_to(&self, mut builder: GrantsBuilder) -> Result<Grants, FlagError> {
+    /// The flags, added to those of permission sets. Errors name the flag, the value and the cure.
+    pub(crate) fn add_to(&self, builder: &mut GrantsBuilder) -> Result<(), FlagError> {
         builder.working_folder(tidegate::working_folder());
         if self.everything {
             builder.allow_all();
@@ -64,7 +64,7 @@ impl GrantFlags {
                 Family::Wasi => builder.wasi(*kind, values)?,
             };
         }
-        Ok(builder.build())
+        Ok(())
     }
 }
 

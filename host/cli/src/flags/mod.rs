@@ -3,15 +3,17 @@
 mod config;
 mod connect;
 mod grant;
+mod limit;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use config::{ConfigFlags, Connections, ConnectionsCommand, ConnectionsFlags, FileFlag};
+pub(crate) use config::{Access, ConfigFlags, Connections, ConnectionsCommand, ConnectionsFlags, FileFlag};
 pub(crate) use connect::ConnectFlags;
 pub(crate) use grant::GrantFlags;
+pub(crate) use limit::LimitFlags;
 
 /// Runs sandboxed WebAssembly scripts against Kubernetes.
 ///
@@ -38,8 +40,8 @@ Examples:
   What a script imports, before you run it:
       tidegate inspect pods.wasm
 
-Exit codes: the script's own; 2 usage; 125 tidegate could not start it;
-126 it ended on a refusal; 134 a trap.";
+Exit codes: the script's own; 2 usage; 124 it reached a limit;
+125 tidegate could not start it; 126 it ended on a refusal; 134 a trap.";
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -75,11 +77,14 @@ Examples:
   tidegate run --allow-connection=prod,dev-* compare.wasm
   tidegate run -P ci --allow-run=kubectl list-pods.wasm
   tidegate run --config=team.yaml -P ci list-pods.wasm
+  tidegate run -A --limit-memory=64MiB --limit-cpu=10s --limit-wall=1m foreign.wasm
+  tidegate run -A --limit-streams=16 --limit-requests=100/s --limit-bytes=1GiB foreign.wasm
 
 --allow-* is what tidegate may do for the script; none of it reaches the script itself, which
 always has its arguments, standard streams, clocks and random numbers. --wasi-* is what the
 script may do by itself. A --deny-* wins over both. --allow-connection covers what that
-connection needs: its files, its server, its plugin.";
+connection needs: its files, its server, its plugin. A script that reaches a --limit-* ends with
+124, unless it handles that it was refused a stream, a request, a byte or memory.";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
@@ -107,6 +112,8 @@ working folder, and from K8S_CLUSTER_CONF_{SA,PATH,CONTEXT}_<name>. A script use
 pub(crate) struct AccessFlags {
     #[command(flatten)]
     pub(crate) grants: GrantFlags,
+    #[command(flatten)]
+    pub(crate) limits: LimitFlags,
     #[command(flatten)]
     pub(crate) config: ConfigFlags,
     #[command(flatten)]
