@@ -1,16 +1,12 @@
-//! The program as people meet it: help, doctor, inspect, completions, playground, colours, quiet.
-// H11 but for limits; H12's half that people see.
+//! The program as people meet it: help, completions, playground, colours, quiet. What it diagnoses is in `diagnosis`.
+// H12's half that people see.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tidegate_tests::{Act, Outcome, Peer, Run, Shown, TOKEN, eventually, guest, program};
-
-fn peer() -> Peer {
-    Peer::answering(|asked| asked.or_api(|| vec![Act::json("{}")]))
-}
+use tidegate_tests::{Act, Outcome, Peer, Run, Shown, eventually, guest, program};
 
 fn help(command: &[&str]) -> String {
     let run = command[1..].iter().fold(Run::command(command[0]), Run::flag);
@@ -56,7 +52,7 @@ fn help_fits_a_terminal_and_names_every_exit_code() {
         assert!(wide.is_empty(), "{command:?}: {wide:#?}");
     }
     let text = help(&["--help"]);
-    for code in ["2 usage", "125", "126", "134"] {
+    for code in ["2 usage", "124", "125", "126", "134"] {
         assert!(text.contains(code), "{code}: {text}");
     }
     let text = help(&["run", "--help"]);
@@ -67,137 +63,6 @@ fn help_fits_a_terminal_and_names_every_exit_code() {
         );
     }
     assert!(help(&["--version"]).starts_with("tidegate "));
-}
-
-#[test]
-fn doctor_says_what_each_transport_needs() {
-    let (outcome, trace) = Run::command("doctor").traced();
-    let outcome = outcome.expect_code(1);
-    let account = "/var/run/secrets/kubernetes.io/serviceaccount";
-    let verdicts: Vec<&str> = outcome.stdout.lines().filter(|line| !line.starts_with(' ')).collect();
-    let names: Vec<&str> = verdicts.iter().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names, ["InCluster", "KubeConfig", "KubectlProxy", "KubectlRaw"], "{outcome:?}");
-    let grants: Vec<&str> =
-        outcome.stdout.lines().filter_map(|line| line.trim().strip_prefix("grant: ")).collect();
-    let expected = [
-        &format!("--allow-read={account}"),
-        "--allow-env=KUBECONFIG --allow-env=HOME",
-        "--allow-net=localhost:8001",
-        "--allow-run=kubectl",
-    ];
-    assert_eq!(grants, expected, "{outcome:?}");
-    let own = |line: &&str| !line.contains("/tidegate\", [");
-    let touched: Vec<&str> = trace
-        .lines()
-        .filter(own)
-        .filter(|line| line.contains("connect(") || line.contains(account))
-        .collect();
-    assert!(touched.is_empty(), "{touched:#?}");
-}
-
-/// What doctor says to grant is enough to get on, round by round.
-#[test]
-fn granting_what_doctor_says_leads_to_a_transport() {
-    let peer = peer();
-    let mut granted: Vec<String> = Vec::new();
-    for round in 0..5 {
-        let run =
-            Run::command("doctor").flag("--transports=KubeConfig").variable("KUBECONFIG", peer.kubeconfig());
-        let outcome = granted.iter().fold(run, Run::flag).run();
-        if outcome.code() == 0 {
-            let mut lines = outcome.stdout.lines();
-            let works = format!("KubeConfig    works: {}, namespace default", peer.url());
-            assert_eq!(lines.next(), Some(works.as_str()));
-            let credential = lines.next().unwrap_or_default().trim();
-            assert!(credential.starts_with("credential: token: user "), "{outcome:?}");
-            assert_eq!(round, 3, "{granted:?}");
-            return;
-        }
-        let more = outcome.stdout.lines().filter_map(|line| line.trim().strip_prefix("grant: "));
-        let more: Vec<String> = more.flat_map(str::split_whitespace).map(str::to_owned).collect();
-        assert!(
-            !more.is_empty() && more.iter().all(|flag| !granted.contains(flag)),
-            "{granted:?}: {outcome:?}"
-        );
-        granted.extend(more);
-    }
-    panic!("still not enough: {granted:?}");
-}
-
-#[test]
-fn doctor_tries_every_transport_and_says_why_not() {
-    let good = peer();
-    let refusing = Peer::answering(|_| vec![Act::respond("401 Unauthorized", "", "")]);
-    let stranger = Peer::start(Shown::OtherAuthority, tidegate_tests::Manner::Usual, |_| Vec::new());
-    let doctor = |peer: &Peer| {
-        let run = Run::command("doctor")
-            .flags("-A --transports=KubeConfig,InCluster,KubectlProxy,KubectlRaw --kubectl=/nowhere/kubectl");
-        let run =
-            run.flag_path("--kubeconfig", &peer.kubeconfig()).flag_path("--service-account", &good.folder());
-        run.flag(format!("--in-cluster-address={}", good.address()))
-            .flag("--kubectl-proxy=http://127.0.0.1:1")
-            .run()
-    };
-    for (peer, verdict) in [(&good, "works:"), (&refusing, "unauthorized:"), (&stranger, "tls:")] {
-        let outcome = doctor(peer).expect_code(0);
-        let verdicts: Vec<Vec<&str>> = outcome
-            .stdout
-            .lines()
-            .filter(|line| !line.starts_with(' '))
-            .map(|line| line.split_whitespace().take(2).collect())
-            .collect();
-        let expected = [
-            vec!["KubeConfig", verdict],
-            vec!["InCluster", "works:"],
-            vec!["KubectlProxy", "unreachable:"],
-            vec!["KubectlRaw", "not-configured:"],
-        ];
-        assert_eq!(verdicts, expected, "{outcome:?}");
-        assert!(outcome.stdout.contains("namespace web"), "{outcome:?}");
-        assert!(!outcome.everything().contains(TOKEN));
-    }
-}
-
-#[test]
-fn inspect_shows_imports_and_hints_and_runs_nothing() {
-    let (outcome, trace) = Run::command("inspect").flag(guest("probe-wasi")).traced();
-    let outcome = outcome.expect_code(0);
-    for part in [
-        "probe-wasi: a component of ",
-        "language: Rust",
-        "rustc 1.",
-        "world: fits tidegate:host/script",
-        "  wasi:sockets/tcp@0.2.",
-        "  wasi:cli/run@0.2.",
-        "--wasi-net",
-    ] {
-        assert!(outcome.stdout.contains(part), "no {part:?} in {}", outcome.stdout);
-    }
-    assert!(!outcome.stdout.contains("nothing preopens") && !trace.contains("connect("), "{outcome:?}");
-
-    let folder = tempfile::tempdir().unwrap();
-    let strange = folder.path().join("strange.wasm");
-    let bytes = std::fs::read(guest("ask")).unwrap();
-    let (have, want) = (b"tidegate:host/detect@0.1.0", b"tidegate:host/detach@0.1.0");
-    let mut changed = bytes.clone();
-    for at in (0..bytes.len() - have.len()).filter(|at| bytes[*at..].starts_with(have)) {
-        changed[at..][..want.len()].copy_from_slice(want);
-    }
-    std::fs::write(&strange, changed).unwrap();
-    let outcome = Run::command("inspect").flag(&strange).run().expect_code(0);
-    assert!(outcome.stdout.contains("world: does not fit tidegate:host/script"), "{outcome:?}");
-    assert!(
-        outcome.stdout.contains("  tidegate:host/detach@0.1.0 (tidegate does not offer this)"),
-        "{outcome:?}"
-    );
-    for bytes in [&b"text"[..], b"\0asm\x01\0\0\0", b""] {
-        std::fs::write(&strange, bytes).unwrap();
-        let outcome = Run::command("inspect").flag(&strange).run().expect_code(125);
-        assert!(
-            outcome.stderr.contains("error: strange is ") && outcome.stderr.contains("cure: "),
-            "{outcome:?}"
-        );
-    }
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! A guest that was built with debug information, as `cargo build` does, traps with the lines of its source.
-// H11's traps; its exit codes are in `hostile_ends` (but for 124, which limits bring), doctor and inspect in `cli`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,0 +1,67 @@
+//! What a guest opens by itself, through WASI, is bounded by the same limits.
+
+use std::time::{Duration, Instant};
+
+use tidegate_tests::{Outcome, Peer, Run, eventually};
+
+use crate::requests::server;
+
+fn glutton(how: &str, flags: &str, what: &[&str]) -> Outcome {
+    Run::guest("glutton").flags(flags).argument(how).arguments(what).run()
+}
+
+#[test]
+fn files_and_sockets() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "text").unwrap();
+    let path = folder.path().to_str().unwrap();
+    let files = format!("--wasi-read={path} --limit-streams=16");
+    let sockets = "--wasi-net --limit-streams=16";
+    let rows: [(&str, &str, &[&str]); 3] =
+        [("files", &files, &[path]), ("tcp", sockets, &[]), ("udp", sockets, &[])];
+    for (what, flags, rest) in rows {
+        let run = |how: &str, count: &str| {
+            let words: Vec<&str> = [what].iter().chain(rest).chain([&count]).copied().collect();
+            glutton(how, flags, &words)
+        };
+        let outcome = run("handles", "1000").expect_code(0);
+        assert!(outcome.stdout.ends_with(" after 16\n"), "{what}: {outcome:?}");
+        for how in ["fails", "panics"] {
+            let outcome = run(how, "1000").expect_code(124);
+            assert!(
+                outcome.stderr.contains("its limit of 16 streams (--limit-streams)"),
+                "{what}: {outcome:?}"
+            );
+        }
+        assert_eq!(run("fails", "16").expect_code(0).stdout, "16 open\n", "{what}");
+    }
+}
+
+#[test]
+fn requests() {
+    let run = |peer: &Peer, how: &str, limit: &str, path: &str| {
+        let flags = format!("--wasi-net={} {limit}", peer.address());
+        glutton(how, &flags, &["web", &peer.address(), path, "25"])
+    };
+    let peer = server();
+    let begun = Instant::now();
+    run(&peer, "fails", "--limit-requests=10/s", "/x").expect_code(0);
+    assert!(begun.elapsed() > Duration::from_millis(1_400), "{:?}", begun.elapsed());
+    for (limit, path, told) in [
+        (
+            "--limit-streams=16",
+            "/endless",
+            "would have more open than its limit of 16 streams (--limit-streams)",
+        ),
+        ("--limit-bytes=10kB", "/x", "has received and sent its limit of 10kB (--limit-bytes)"),
+        ("--limit-bytes=1MiB", "/endless-bytes", "has received and sent its limit of 1MiB (--limit-bytes)"),
+        ("--limit-requests=10/h", "/x", "makes more requests than its limit of 10/h (--limit-requests)"),
+    ] {
+        for how in ["fails", "panics"] {
+            let outcome = run(&peer, how, limit, path).expect_code(124);
+            assert!(outcome.stderr.contains(told), "{limit}: {outcome:?}");
+        }
+        run(&peer, "handles", limit, path).expect_code(0);
+    }
+    eventually("all are closed", || peer.open() == 0);
+}
