@@ -27,8 +27,8 @@ struct Inner {
 impl Error {
     /// One of the codes of `tidegate:host/types.error` (`permission-denied`, `status`, `no-client`, `invalid-request`, `unsupported`,
     /// `not-configured`, `unreachable`, `tls`, `unauthorized`, `forbidden`, `not-kubernetes`, `timeout`, `too-large`, `protocol`,
-    /// `redirect`, `closed`, `unsupported-resource`, `halted`), or of this crate: `json` where something could not be encoded or decoded, `guest` for
-    /// [`Error::other`]. The set may grow.
+    /// `redirect`, `closed`, `unsupported-resource`, `halted`, `unavailable`, `limit`), or of this crate: `json` where something could not be
+    /// encoded or decoded, `guest` for [`Error::other`]. The set may grow.
     pub fn code(&self) -> &str {
         &self.0.code
     }

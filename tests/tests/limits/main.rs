@@ -8,3 +8,4 @@ mod library;
 mod own;
 mod program;
 mod requests;
+mod tunnels;
