@@ -174,12 +174,16 @@ fn what_the_file_may_not_say() {
         (
             "permissions: {ci: [-P]}",
             "error FILE:1: -P cannot stand in a permission set; write --allow-<kind>, --deny-<kind> or \
-             --wasi-<kind>, each with an optional =value,…, or -A",
+             --wasi-<kind>, each with an optional =value,…, --limit-<kind>=value, or -A",
         ),
         (
             "permissions:\n  ci:\n  - --allow-net\n  - --kubeconfig=hunter2\n",
             "error FILE:4: \"--kubeconfig\" is no permission flag; write --allow-<kind>, --deny-<kind> or --wasi-<kind>, each with an \
-             optional =value,…, or -A",
+             optional =value,…, --limit-<kind>=value, or -A",
+        ),
+        (
+            "permissions: {ci: ['--limit-cpu=hunter2']}",
+            "error FILE:1: --limit-cpu has a wrong value; write a number and ms, s, m or h, e.g. 10s or 1m30s; `none` is no limit",
         ),
         (
             "permissions: {ci: ['--allow-net=https://hunter2']}",

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tidegate::grants::{Grants, Kind, LimitKind, Limits, Rate};
@@ -23,7 +24,10 @@ fn engine(cache: &Path) -> EngineBuilder {
 /// A guest that may reach this server and writes nowhere.
 fn run(script: &Script, peer: &Peer, limits: Limits, arguments: &[&str]) -> RunBuilder {
     let grants = Grants::builder().allow(Kind::Net, Some(&peer.address())).unwrap().build();
-    let run = script.run().grants(grants).options(Options::new("tests/1")).limits(limits);
+    let mut options = Options::new("tests/1");
+    // They all begin at once, on a machine that may have other things to do.
+    options.probe_deadline = Duration::from_secs(60);
+    let run = script.run().grants(grants).options(options).limits(limits);
     let run = run.stdin(Input::null()).stdout(Output::null()).stderr(Output::null());
     run.arguments(arguments.iter().copied())
 }
@@ -62,6 +66,15 @@ async fn side_by_side(engine: &Engine) {
     let script = Arc::new(engine.load_file(guest("glutton")).await.unwrap());
     let peer = Arc::new(server());
     let (url, mut runs) = (peer.url(), JoinSet::new());
+    // As one who serves many does, so that each gets its turn.
+    let (fair, ended) = (engine.clone(), Arc::new(AtomicBool::new(false)));
+    let until = ended.clone();
+    let ticking = std::thread::spawn(move || {
+        while !until.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(10));
+            fair.interrupt();
+        }
+    });
     let modest = Limits::none().memory(64 << 20).cpu(Duration::from_secs(60)).wall(Duration::from_secs(120));
     let modest = modest.streams(8).requests(Rate::per_second(1000)).bytes(64 << 20);
     for how in ["fails", "panics"] {
@@ -85,13 +98,16 @@ async fn side_by_side(engine: &Engine) {
                 2 => (&["fails", "streams", &url, "7"], Limits::none()),
                 _ => (&["fails", "send", &url, "16"], modest),
             };
-            let outcome = run(&script, &peer, limits, words).start().await.unwrap();
-            assert_eq!(outcome.ending, Ending::Exited(0), "{words:?}");
+            let (stdout, written) = Output::capture(1 << 20);
+            let outcome = run(&script, &peer, limits, words).stdout(stdout).start().await.unwrap();
+            assert_eq!(outcome.ending, Ending::Exited(0), "{words:?}: {}", written.text());
         });
     }
-    while let Some(ended) = runs.join_next().await {
-        ended.unwrap();
+    while let Some(run) = runs.join_next().await {
+        run.unwrap();
     }
+    ended.store(true, Ordering::Relaxed);
+    ticking.join().unwrap();
     assert_eq!(engine.reflected().stores, 0);
     eventually("all connections are closed", || peer.open() == 0);
     eventually("no thread looks at clocks", || !threads().contains(&"limits".to_owned()));
