@@ -16,7 +16,7 @@ use tidegate::Reflected;
 use tidegate::registry::{Definition, Registry};
 use tidegate::transport::Options as Transports;
 use tidegate_cluster::{AuthKind, Cluster, Ending, Options, Tools};
-use tidegate_tests::{Dice, FaultProxy};
+use tidegate_tests::{Dice, FaultProxy, Toward};
 
 use super::together::{engine, run, tasks};
 
@@ -225,7 +225,7 @@ impl Place {
         let mut restarts = 0;
         while begun.elapsed() < time {
             thread::sleep(Duration::from_millis(500 + dice.below(3000)));
-            let most = if harm == Harm::Network { 4 } else { 7 };
+            let most = if harm == Harm::Network { 5 } else { 8 };
             match dice.below(most) {
                 0 | 1 => self.proxy.cut_all(),
                 2 => self.proxy.reset_all(),
@@ -235,7 +235,13 @@ impl Place {
                     thread::sleep(Duration::from_millis(dice.below(1500)));
                     self.proxy.refuse(false);
                 }
-                4 => drop(self.cluster.read().unwrap().compact()),
+                4 => {
+                    // Nobody is told: it takes the idle deadline to find out, or else a change that is missed.
+                    let toward = [Toward::Client, Toward::Server][dice.below(2) as usize];
+                    self.proxy.stall_all(toward);
+                    thread::sleep(Duration::from_millis(3000 + dice.below(5000)));
+                }
+                5 => drop(self.cluster.read().unwrap().compact()),
                 _ if begun.elapsed() < time / 4 * (restarts + 1) => {}
                 _ => {
                     restarts += 1;
