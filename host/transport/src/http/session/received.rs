@@ -1,4 +1,4 @@
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -44,8 +44,7 @@ impl Received {
             }
         }
         loop {
-            let stream = &mut self.stream;
-            match self.seat.poll(cx, |cx| stream.poll_data(cx)) {
+            match self.poll_data(cx) {
                 Poll::Ready(Some(Ok(data))) => {
                     self.untold += data.len();
                     if self.untold >= TELL {
@@ -73,6 +72,17 @@ impl Received {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// What came is taken before the connection reads more: so it is still in the processor's cache, and memory is not filled up to the
+    /// stream's window.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
+        let came = self.stream.poll_data(&mut Context::from_waker(Waker::noop()));
+        if came.is_ready() {
+            return came;
+        }
+        let stream = &mut self.stream;
+        self.seat.poll(cx, |cx| stream.poll_data(cx))
     }
 
     /// Gives the connection up as soon as nothing more can come.

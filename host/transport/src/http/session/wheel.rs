@@ -129,10 +129,9 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// Asks for what is waited for, and where it is not there, lets the connection read it if there is something to read.
+    /// Asks for what is waited for, having let the connection read it if there is something to read.
     ///
-    /// Who reads a long body so takes what came before more is read: it is still in the processor's cache, and memory is not filled up to
-    /// the stream's window. Who sits is woken by the connection alone, so `ask` gets a waker that does nothing.
+    /// Who sits is woken by the connection alone, so `ask` gets a waker that does nothing.
     pub(super) fn poll<T>(
         &self,
         cx: &mut Context<'_>,
@@ -142,17 +141,14 @@ impl Seat {
         if !wheel.bell.sit(self.id, cx.waker()) {
             return ask(cx);
         }
-        let mut ask = || ask(&mut Context::from_waker(Waker::noop()));
-        let mut answer = ask();
-        if answer.is_pending()
-            && let Ok(mut moving) = wheel.moving.try_lock()
+        if let Ok(mut moving) = wheel.moving.try_lock()
             && let Some(moving) = &mut *moving
             && wheel.bell.take_rung()
         {
             wheel.bell.begin();
             let _ = wheel.turn(moving);
-            answer = ask();
         }
+        let answer = ask(&mut Context::from_waker(Waker::noop()));
         if answer.is_ready() {
             wheel.bell.leave(self.id);
         }
