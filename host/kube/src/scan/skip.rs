@@ -4,7 +4,8 @@ use super::block::{Marks, between, escaped, marks};
 #[cfg(target_arch = "x86_64")]
 use super::block::{wider, widest};
 
-/// How deeply an item may be nested: etcd holds nothing deeper, and Go's JSON stops at ten times that.
+/// How deeply an item may be nested, or each value of one that a mask walks into: etcd holds nothing deeper, and Go's JSON stops at ten
+/// times that.
 pub const DEPTH_CAP: u32 = 1000;
 
 /// From how many bytes on the processor is asked what it can do.
