@@ -8,10 +8,13 @@ use super::wheel::Seat;
 use super::{Lease, STREAM_WINDOW};
 use crate::Error;
 
+/// How much is read before the server is told that it may send more, in bytes: each time is a write and a read, for a frame of 13 bytes.
+const TELL: usize = STREAM_WINDOW as usize / 2;
+
 /// The body of a response over a shared connection.
 ///
-/// The server is told that it may send more once half a window was read, and no more than a window waits here. Dropped before its end, it tells the server
-/// to stop; the connection goes on.
+/// The server is told that it may send more once half a window was read, and no more than a window waits here. Dropped before its end,
+/// it tells the server to stop; the connection goes on.
 pub(in crate::http) struct Received {
     stream: RecvStream,
     /// A server may answer before it has read everything.
@@ -23,9 +26,6 @@ pub(in crate::http) struct Received {
     /// Read, and the server was not told yet.
     untold: usize,
 }
-
-/// After so many bytes the server is told: each time is a write, and costs both sides more than the frame says.
-const TELL: usize = STREAM_WINDOW as usize / 2;
 
 impl Received {
     pub(super) fn new(stream: RecvStream, upload: Option<Upload>, seat: Seat, lease: Lease) -> Received {
