@@ -174,20 +174,20 @@ fn nothing_is_left_of_a_guest_whose_time_is_up() {
         })
     });
     let watch = ["--read", "events", "/api/v1/pods?watch=true"];
-    let outcome = Run::ask(&peer).flag("--limit-wall=1s").arguments(&watch).run();
-    let outcome = expect_limit(outcome, "has run for 1s", "--limit-wall=2s");
+    let outcome = Run::ask(&peer).flag("--limit-wall=4s").arguments(&watch).run();
+    let outcome = expect_limit(outcome, "has run for 4s", "--limit-wall=8s");
     assert!(outcome.stdout.contains("item 1: {}"), "{outcome:?}");
     eventually("its connection is closed", || peer.open() == 0);
 
     let kubectl = tidegate_tests::kubectl();
     let run =
         Run::asking(&peer, "kubectl-raw").flag_path("--kubectl", &kubectl).flag_path("--allow-run", &kubectl);
-    let run = run.variable("KUBECONFIG", peer.kubeconfig()).flag("--limit-wall=6s").arguments(&watch);
+    let run = run.variable("KUBECONFIG", peer.kubeconfig()).flag("--limit-wall=15s").arguments(&watch);
     let mut live = run.live();
     assert_eq!((live.line(), live.line()), ("via KubectlRaw".to_owned(), "item 1: {}".to_owned()));
     let started = live.descendants();
     assert!(!started.is_empty());
-    let (status, _, stderr) = live.ended_within(Duration::from_secs(20));
+    let (status, _, stderr) = live.ended_within(Duration::from_secs(40));
     assert_eq!(status.code(), Some(124), "{stderr}");
     eventually("kubectl is gone", || !started.iter().any(|id| is_alive(*id)));
 }
