@@ -43,14 +43,16 @@ impl HostClient for View<'_> {
         Ok(Feature::from_str(&feature).is_ok_and(|feature| support.has(feature)))
     }
 
-    fn start(
+    async fn start(
         &mut self,
         client: Resource<Client>,
         request: Resource<Request>,
     ) -> Result<Result<Resource<Pending>, Resource<Error>>> {
         let transport = self.get(&client)?.transport.clone();
         let started = match self.delete(request)?.take(Mode::Start) {
-            Ok((request, body)) => Pending::start(transport.send(request, body)),
+            Ok((request, body)) => {
+                self.aside(async move { Pending::start(transport.send(request, body)) }).await
+            }
             Err(error) => Err(error),
         };
         self.settle(started)
@@ -140,7 +142,8 @@ impl View<'_> {
             Ok(taken) => taken,
             Err(error) => return Ok(Err(error)),
         };
-        Ok(transport.send(request, body).await.map(Response::from))
+        let sent = self.aside(async move { transport.send(request, body).await }).await;
+        Ok(sent.map(Response::from))
     }
 
     async fn open<D: Decode>(

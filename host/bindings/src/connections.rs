@@ -17,7 +17,9 @@ impl Host for View<'_> {
             Ok(slot) => slot,
             Err(error) => return self.fail(error).map(Err),
         };
-        let opened: Result<std::sync::Arc<dyn Transport>, Error> = self.context.connections.open(&name).await;
+        let (connections, wanted) = (self.context.connections.clone(), name.clone());
+        let opened: Result<std::sync::Arc<dyn Transport>, Error> =
+            self.aside(async move { connections.open(&wanted).await }).await;
         let client = opened.map(|transport| self.client(slot, transport, Some(&name)));
         self.settle(client)
     }

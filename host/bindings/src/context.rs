@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTableError};
 
+use crate::aside::Aside;
 use crate::error::refusal;
 use crate::reflectors::MAX_SNAPSHOTS;
 use crate::request::Held;
@@ -33,6 +34,7 @@ pub struct Context {
     pub(crate) held: Held,
     /// How many more snapshots of reflectors this guest may hold.
     pub(crate) snapshots: Arc<Semaphore>,
+    pub(crate) aside: Aside,
     pub(crate) surroundings: Surroundings,
     pub(crate) meter: Meter,
     pub(crate) memory: Option<Limit>,
@@ -44,10 +46,22 @@ impl Context {
     /// A guest with `authority`'s grants, whose transports are chosen and configured by `options`, and that sees these connections.
     pub fn new(authority: Authority, options: Arc<Options>, connections: Connections) -> Self {
         let meter = Meter::new(&Limits::none(), options.observer.clone());
-        let (held, surroundings) = Default::default();
+        let (held, aside, surroundings) = Default::default();
         let snapshots = Arc::new(Semaphore::new(MAX_SNAPSHOTS));
         let (memory, refusal, limit) = (None, None, None);
-        Self { authority, options, connections, held, snapshots, surroundings, meter, memory, refusal, limit }
+        Self {
+            authority,
+            options,
+            connections,
+            held,
+            snapshots,
+            aside,
+            surroundings,
+            meter,
+            memory,
+            refusal,
+            limit,
+        }
     }
 
     /// The same guest with bounds to what it may use: streams, requests and bytes, and of memory what the host holds for it. Its own
@@ -65,6 +79,11 @@ impl Context {
     pub fn with_surroundings(mut self, surroundings: Surroundings) -> Self {
         self.surroundings = surroundings;
         self
+    }
+
+    /// What whoever runs the guest does for its host functions meanwhile: see [`Aside::beside`]. Without, they do it on the guest's stack.
+    pub fn aside(&self) -> Aside {
+        self.aside.clone()
     }
 
     /// The flags to add, if the last error that the guest was given is a refusal: `permission-denied`, or `no-client` where every
@@ -130,6 +149,14 @@ impl View<'_> {
             }
             other => other.into(),
         })
+    }
+
+    /// Does beside the guest's stack what a host function waits for, or what takes much of a stack: see [`Aside`].
+    pub(crate) fn aside<W>(&self, work: W) -> impl Future<Output = W::Output> + Send + use<W>
+    where
+        W: Future<Output: Send> + Send + 'static,
+    {
+        self.context.aside.doing(work)
     }
 
     pub(crate) fn get<T: 'static>(&self, handle: &Resource<T>) -> Result<&T> {

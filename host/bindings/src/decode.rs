@@ -11,7 +11,7 @@ pub trait Decode: Default + Send + 'static {
     /// One line, document, event or piece.
     type Item: Send;
     /// What a guest gets at a time.
-    type Batch;
+    type Batch: Send;
     /// How many items a batch holds at most.
     const BATCH: usize;
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tidegate_transport::{self as transport, Choice, Error, Transport};
+use tidegate_authority::Authority;
+use tidegate_transport::{self as transport, Choice, Error, Options, Transport};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
@@ -18,7 +19,8 @@ impl Host for View<'_> {
             Ok(slot) => slot,
             Err(error) => return self.fail(error).map(Err),
         };
-        match transport::auto_detect(&self.context.authority, &self.context.options).await {
+        let (authority, options) = self.authority();
+        match self.aside(async move { transport::auto_detect(&authority, &options).await }).await {
             Ok(detected) => {
                 let failures = convert::failures(&detected.failures);
                 let client = self.client(slot, detected.transport, None);
@@ -56,9 +58,14 @@ impl View<'_> {
             Ok(slot) => slot,
             Err(error) => return self.fail(error).map(Err),
         };
+        let (authority, options) = self.authority();
         let connected: Result<Arc<dyn Transport>, Error> =
-            transport::connect(&self.context.authority, &self.context.options, choice).await;
+            self.aside(async move { transport::connect(&authority, &options, choice).await }).await;
         let client = connected.map(|transport| self.client(slot, transport, None));
         self.settle(client)
+    }
+
+    fn authority(&self) -> (Authority, Arc<Options>) {
+        (self.context.authority.clone(), self.context.options.clone())
     }
 }

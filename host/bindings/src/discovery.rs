@@ -42,7 +42,8 @@ impl Host for View<'_> {
         name: String,
     ) -> Result<Result<Resource<ApiResource>, Resource<Error>>> {
         let discovery = self.discovery(&client)?;
-        let found: Result<Arc<Kind>, LookupError> = discovery.lookup(&name).await;
+        let found: Result<Arc<Kind>, LookupError> =
+            self.aside(async move { discovery.lookup(&name).await }).await;
         self.settle(found.map(ApiResource::from).map_err(Error::from))
     }
 
@@ -76,7 +77,7 @@ impl Host for View<'_> {
     async fn refresh(&mut self, client: Resource<Client>) -> Result<Result<(), Resource<Error>>> {
         let discovery = self.discovery(&client)?;
         let refreshed = match self.asks().await {
-            Ok(()) => discovery.refresh().await,
+            Ok(()) => self.aside(async move { discovery.refresh().await }).await,
             Err(error) => Err(error),
         };
         self.answer(refreshed.map(drop))
@@ -183,7 +184,7 @@ impl HostApiGroup for View<'_> {
 impl View<'_> {
     async fn catalog(&mut self, client: &Resource<Client>) -> Result<Result<Arc<Catalog>, Error>> {
         let discovery = self.discovery(client)?;
-        Ok(discovery.catalog().await)
+        Ok(self.aside(async move { discovery.catalog().await }).await)
     }
 
     /// More than a guest may hold is an error, and no trap: what a server has is not the guest's doing.

@@ -103,7 +103,8 @@ impl Host for View<'_> {
         port: u16,
     ) -> Result<Result<Resource<Connection>, Resource<Error>>> {
         let transport = self.get(&client)?.transport.clone();
-        let opened = Forward::open(transport, namespace.as_deref(), &pod, port).await;
+        let opening = async move { Forward::open(transport, namespace.as_deref(), &pod, port).await };
+        let opened = self.aside(opening).await;
         self.settle(opened.map(|forward| {
             let forward = StdMutex::new(Some(Arc::new(forward)));
             Connection(Arc::new(Shared { forward, ahead: Mutex::default() }))
@@ -117,7 +118,7 @@ impl HostConnection for View<'_> {
         connection: Resource<Connection>,
     ) -> Result<Result<Option<Vec<u8>>, Resource<Error>>> {
         let shared = self.get(&connection)?.0.clone();
-        let next = shared.next().await;
+        let next = self.aside(async move { shared.next().await }).await;
         self.answer(next)
     }
 
@@ -126,7 +127,7 @@ impl HostConnection for View<'_> {
         connection: Resource<Connection>,
     ) -> Result<Option<Result<Option<Vec<u8>>, Resource<Error>>>> {
         let shared = self.get(&connection)?.0.clone();
-        match soon(shared.next()).await {
+        match self.aside(async move { soon(shared.next()).await }).await {
             Some(next) => self.answer(next).map(Some),
             None => Ok(None),
         }
@@ -143,7 +144,7 @@ impl HostConnection for View<'_> {
         bytes: Vec<u8>,
     ) -> Result<Result<(), Resource<Error>>> {
         let written = match self.get(&connection)?.0.open() {
-            Ok(forward) => forward.send(bytes.into()).await,
+            Ok(forward) => self.aside(async move { forward.send(bytes.into()).await }).await,
             Err(error) => Err(error),
         };
         self.answer(written)
@@ -155,7 +156,7 @@ impl HostConnection for View<'_> {
         bytes: Vec<u8>,
     ) -> Result<Result<u64, Resource<Error>>> {
         let shared = self.get(&connection)?.0.clone();
-        let written = shared.try_write(bytes).await;
+        let written = self.aside(async move { shared.try_write(bytes).await }).await;
         self.answer(written)
     }
 
@@ -167,7 +168,7 @@ impl HostConnection for View<'_> {
     async fn finish(&mut self, connection: Resource<Connection>) -> Result<()> {
         let shared = self.get(&connection)?.0.clone();
         if let Some(forward) = shared.forward() {
-            forward.finish(PATIENCE).await;
+            self.aside(async move { forward.finish(PATIENCE).await }).await;
         }
         shared.close();
         Ok(())

@@ -4,11 +4,12 @@
 //! a [`ResourceTable`](wasmtime::component::ResourceTable): the things behind them own what they opened, so that dropping one closes it.
 //!
 //! ```text
-//! wit.rs          bindgen's traits            convert.rs   transport's words ↔ WIT's words
+//! wit.rs          bindgen's traits            convert.rs   transport's words ↔ WIT's words      aside.rs   where host functions wait
 //! client.rs connections.rs detect.rs discovery.rs forward.rs listen.rs lists.rs logs.rs permissions.rs poll.rs tunnels.rs watches.rs  one interface each
 //! types: error.rs request.rs outgoing.rs pending.rs response.rs streams.rs (all four) decode.rs (what they make of bytes)
 //! ```
 
+mod aside;
 mod charge;
 mod client;
 mod connections;
@@ -41,6 +42,7 @@ mod watches;
 )]
 mod wit;
 
+pub use aside::Aside;
 pub use client::Client;
 pub use context::{Context, MAX_HANDLES, Surroundings, TidegateView, View, add_to_linker};
 pub use discovery::{ApiGroup, ApiResource};

@@ -235,8 +235,12 @@ async fn listen(authority: &Authority, address: &str) -> Result<Accepts, Error> 
 
 impl Host for View<'_> {
     async fn listen(&mut self, address: String) -> Result<Result<Resource<Listener>, Resource<Error>>> {
+        let authority = self.context.authority.clone();
         let listening = match self.context.meter.open() {
-            Ok(slot) => listen(&self.context.authority, &address).await.map(|listener| (listener, slot)),
+            Ok(slot) => {
+                let listening = self.aside(async move { listen(&authority, &address).await }).await;
+                listening.map(|listener| (listener, slot))
+            }
             Err(error) => Err(error),
         };
         self.settle(listening.map(|listener| {
@@ -256,7 +260,8 @@ impl HostListener for View<'_> {
         listener: Resource<Listener>,
     ) -> Result<Result<Resource<Socket>, Resource<Error>>> {
         let shared = self.get(&listener)?.0.clone();
-        let accepted = shared.accept(&self.context.meter).await;
+        let meter = self.context.meter.clone();
+        let accepted = self.aside(async move { shared.accept(&meter).await }).await;
         self.settle(accepted)
     }
 
@@ -265,7 +270,8 @@ impl HostListener for View<'_> {
         listener: Resource<Listener>,
     ) -> Result<Option<Result<Resource<Socket>, Resource<Error>>>> {
         let shared = self.get(&listener)?.0.clone();
-        match soon(shared.accept(&self.context.meter)).await {
+        let meter = self.context.meter.clone();
+        match self.aside(async move { soon(shared.accept(&meter)).await }).await {
             Some(accepted) => self.settle(accepted).map(Some),
             None => Ok(None),
         }
@@ -288,7 +294,7 @@ impl HostSocket for View<'_> {
 
     async fn next(&mut self, socket: Resource<Socket>) -> Result<Result<Option<Vec<u8>>, Resource<Error>>> {
         let shared = self.get(&socket)?.0.clone();
-        let next = shared.next().await;
+        let next = self.aside(async move { shared.next().await }).await;
         self.answer(next)
     }
 
@@ -297,7 +303,7 @@ impl HostSocket for View<'_> {
         socket: Resource<Socket>,
     ) -> Result<Option<Result<Option<Vec<u8>>, Resource<Error>>>> {
         let shared = self.get(&socket)?.0.clone();
-        match soon(shared.next()).await {
+        match self.aside(async move { soon(shared.next()).await }).await {
             Some(next) => self.answer(next).map(Some),
             None => Ok(None),
         }
@@ -314,7 +320,7 @@ impl HostSocket for View<'_> {
         bytes: Vec<u8>,
     ) -> Result<Result<(), Resource<Error>>> {
         let shared = self.get(&socket)?.0.clone();
-        let written = shared.write(&bytes).await;
+        let written = self.aside(async move { shared.write(&bytes).await }).await;
         self.answer(written)
     }
 
@@ -324,7 +330,7 @@ impl HostSocket for View<'_> {
         bytes: Vec<u8>,
     ) -> Result<Result<u64, Resource<Error>>> {
         let shared = self.get(&socket)?.0.clone();
-        let written = shared.try_write(&bytes).await;
+        let written = self.aside(async move { shared.try_write(&bytes).await }).await;
         self.answer(written)
     }
 

@@ -95,7 +95,9 @@ impl Host for View<'_> {
     ) -> Result<Result<Resource<ItemStream>, Resource<Error>>> {
         let transport = self.get(&client)?.transport.clone();
         let opened = match self.delete(options)?.take() {
-            Ok(options) => transport::ItemStream::open(transport, path, options).await,
+            Ok(options) => {
+                self.aside(async move { transport::ItemStream::open(transport, path, options).await }).await
+            }
             Err(error) => Err(error),
         };
         self.settle(opened.map(|stream| ItemStream(Arc::new(Shared(Mutex::new(Some(stream)))))))
@@ -111,7 +113,7 @@ impl Host for View<'_> {
         let opened = match self.delete(options)?.take() {
             Ok(options) => {
                 let request = options.watch_request(&path, transport.as_ref());
-                let sent = transport.send(request, None).await;
+                let sent = self.aside(async move { transport.send(request, None).await }).await;
                 sent.map(|response| EventStream::with(response.body, Events::of(options.event_decoder())))
             }
             Err(error) => Err(error),
@@ -231,7 +233,7 @@ impl HostItemStream for View<'_> {
         stream: Resource<ItemStream>,
     ) -> Result<Result<Option<transport::Batch>, Resource<Error>>> {
         let shared = self.get(&stream)?.0.clone();
-        let next = shared.next().await;
+        let next = self.aside(async move { shared.next().await }).await;
         self.answer(next)
     }
 
@@ -240,7 +242,7 @@ impl HostItemStream for View<'_> {
         stream: Resource<ItemStream>,
     ) -> Result<Option<Result<Option<transport::Batch>, Resource<Error>>>> {
         let shared = self.get(&stream)?.0.clone();
-        match soon(shared.next()).await {
+        match self.aside(async move { soon(shared.next()).await }).await {
             Some(next) => self.answer(next).map(Some),
             None => Ok(None),
         }

@@ -84,7 +84,12 @@ impl View<'_> {
     ) -> Result<Result<Resource<LogStream>, Resource<Error>>> {
         let transport = self.get(&client)?.transport.clone();
         let opened = match self.delete(options)?.take() {
-            Ok(options) => logs::LogStream::open(transport, namespace.as_deref(), pods, options).await,
+            Ok(options) => {
+                let opening = async move {
+                    logs::LogStream::open(transport, namespace.as_deref(), pods, options).await
+                };
+                self.aside(opening).await
+            }
             Err(error) => Err(error),
         };
         self.settle(opened.map(|stream| LogStream(Arc::new(Shared(Mutex::new(Some(stream)))))))
@@ -185,7 +190,7 @@ impl HostLogStream for View<'_> {
         stream: Resource<LogStream>,
     ) -> Result<Result<Option<Vec<LogPart>>, Resource<Error>>> {
         let shared = self.get(&stream)?.0.clone();
-        let next = shared.next().await;
+        let next = self.aside(async move { shared.next().await }).await;
         self.answer(next)
     }
 
@@ -194,7 +199,7 @@ impl HostLogStream for View<'_> {
         stream: Resource<LogStream>,
     ) -> Result<Option<Result<Option<Vec<LogPart>>, Resource<Error>>>> {
         let shared = self.get(&stream)?.0.clone();
-        match soon(shared.next()).await {
+        match self.aside(async move { soon(shared.next()).await }).await {
             Some(next) => self.answer(next).map(Some),
             None => Ok(None),
         }

@@ -81,7 +81,7 @@ impl HostOutgoingBody for View<'_> {
         bytes: Vec<u8>,
     ) -> Result<Result<(), Resource<Error>>> {
         let written = match self.get(&body)?.open() {
-            Ok(outgoing) => outgoing.write(bytes).await,
+            Ok(outgoing) => self.aside(async move { outgoing.write(bytes).await }).await,
             Err(error) => Err(error),
         };
         self.answer(written)
@@ -94,8 +94,11 @@ impl HostOutgoingBody for View<'_> {
     ) -> Result<Result<u64, Resource<Error>>> {
         let written = match self.get(&body)?.open() {
             Ok(outgoing) => {
-                soon(outgoing.ready()).await;
-                outgoing.try_write(&bytes).await
+                let writing = async move {
+                    soon(outgoing.ready()).await;
+                    outgoing.try_write(&bytes).await
+                };
+                self.aside(writing).await
             }
             Err(error) => Err(error),
         };
@@ -109,7 +112,7 @@ impl HostOutgoingBody for View<'_> {
 
     async fn finish(&mut self, body: Resource<OutgoingBody>) -> Result<Result<(), Resource<Error>>> {
         let finished = match self.get(&body)?.open() {
-            Ok(outgoing) => outgoing.finish().await,
+            Ok(outgoing) => self.aside(async move { outgoing.finish().await }).await,
             Err(error) => Err(error),
         };
         self.answer(finished)

@@ -103,7 +103,7 @@ impl HostPending for View<'_> {
         pending: Resource<Pending>,
     ) -> Result<Result<Resource<Response>, Resource<Error>>> {
         let flight = self.get(&pending)?.flight.clone();
-        let response = flight.take().await;
+        let response = self.aside(async move { flight.take().await }).await;
         self.settle(response)
     }
 
@@ -112,7 +112,7 @@ impl HostPending for View<'_> {
         pending: Resource<Pending>,
     ) -> Result<Option<Result<Resource<Response>, Resource<Error>>>> {
         let flight = self.get(&pending)?.flight.clone();
-        match soon(flight.take()).await {
+        match self.aside(async move { soon(flight.take()).await }).await {
             Some(response) => self.settle(response).map(Some),
             None => Ok(None),
         }

@@ -44,7 +44,7 @@ impl Host for View<'_> {
         }
         let sources =
             pollables.iter().map(|pollable| Ok(self.get(pollable)?.0.clone())).collect::<Result<Vec<_>>>()?;
-        Ok(any_ready(&sources).await)
+        Ok(self.aside(async move { any_ready(&sources).await }).await)
     }
 
     fn after(&mut self, nanoseconds: u64) -> Result<Resource<Pollable>> {
@@ -55,12 +55,12 @@ impl Host for View<'_> {
 impl HostPollable for View<'_> {
     async fn ready(&mut self, pollable: Resource<Pollable>) -> Result<bool> {
         let source = self.get(&pollable)?.0.clone();
-        Ok(soon(source.ready()).await.is_some())
+        Ok(self.aside(async move { soon(source.ready()).await.is_some() }).await)
     }
 
     async fn block(&mut self, pollable: Resource<Pollable>) -> Result<()> {
         let source = self.get(&pollable)?.0.clone();
-        source.ready().await;
+        self.aside(async move { source.ready().await }).await;
         Ok(())
     }
 

@@ -219,13 +219,13 @@ type Updates = Result<Option<Vec<Update>>, Resource<Error>>;
 impl HostReflector for View<'_> {
     async fn next(&mut self, reflector: Resource<Reflector>) -> Result<Updates> {
         let shared = self.follower(&reflector)?.clone();
-        let next = shared.next().await;
+        let next = self.aside(async move { shared.next().await }).await;
         self.updates(next)
     }
 
     async fn try_next(&mut self, reflector: Resource<Reflector>) -> Result<Option<Updates>> {
         let shared = self.follower(&reflector)?.clone();
-        match soon(shared.next()).await {
+        match self.aside(async move { soon(shared.next()).await }).await {
             Some(next) => self.updates(next).map(Some),
             None => Ok(None),
         }
@@ -287,7 +287,7 @@ impl HostSnapshot for View<'_> {
         snapshot: Resource<Snapshot>,
     ) -> Result<Result<Option<Vec<Vec<u8>>>, Resource<Error>>> {
         let listing = View::get(self, &snapshot)?.listing.clone();
-        let next = listing.lock().await.next().await;
+        let next = self.aside(async move { listing.lock().await.next().await }).await;
         self.answer(next)
     }
 
@@ -306,7 +306,8 @@ impl View<'_> {
     ) -> Result<(reflector::Reflector, Slot), Error> {
         let slot = self.context.meter.open()?;
         self.asks().await?;
-        let reflector = self.context.surroundings.reflectors.open(transport, which, wanted)?;
+        let (reflectors, transport) = (self.context.surroundings.reflectors.clone(), transport.clone());
+        let reflector = self.aside(async move { reflectors.open(&transport, which, wanted) }).await?;
         Ok((reflector, slot))
     }
 

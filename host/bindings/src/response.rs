@@ -103,7 +103,7 @@ impl View<'_> {
             _ => (WHOLE_BODY, None),
         };
         let whole = match body {
-            Ok(body) => body.whole(cap).await,
+            Ok(body) => self.aside(async move { body.whole(cap).await }).await,
             Err(error) => Err(error),
         };
         Ok(whole.map_err(|error| match limit {

@@ -132,7 +132,7 @@ impl View<'_> {
         stream: Resource<Stream<D>>,
     ) -> Result<Result<Option<D::Batch>, Resource<Error>>> {
         let shared = self.get(&stream)?.0.clone();
-        let next = shared.next().await;
+        let next = self.aside(async move { shared.next().await }).await;
         self.answer(next)
     }
 
@@ -141,7 +141,7 @@ impl View<'_> {
         stream: Resource<Stream<D>>,
     ) -> Result<Option<Result<Option<D::Batch>, Resource<Error>>>> {
         let shared = self.get(&stream)?.0.clone();
-        match soon(shared.next()).await {
+        match self.aside(async move { soon(shared.next()).await }).await {
             Some(next) => self.answer(next).map(Some),
             None => Ok(None),
         }

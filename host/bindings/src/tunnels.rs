@@ -108,7 +108,12 @@ impl Host for View<'_> {
     ) -> Result<Result<Resource<Process>, Resource<Error>>> {
         let transport = self.get(&client)?.transport.clone();
         let started = match self.delete(options)?.take() {
-            Ok(options) => process::exec(transport, namespace.as_deref(), &pod, &command, &options).await,
+            Ok(options) => {
+                let starting = async move {
+                    process::exec(transport, namespace.as_deref(), &pod, &command, &options).await
+                };
+                self.aside(starting).await
+            }
             Err(error) => Err(error),
         };
         self.settle(started.map(Process::new))
@@ -123,7 +128,11 @@ impl Host for View<'_> {
     ) -> Result<Result<Resource<Process>, Resource<Error>>> {
         let transport = self.get(&client)?.transport.clone();
         let attached = match self.delete(options)?.take() {
-            Ok(options) => process::attach(transport, namespace.as_deref(), &pod, &options).await,
+            Ok(options) => {
+                let starting =
+                    async move { process::attach(transport, namespace.as_deref(), &pod, &options).await };
+                self.aside(starting).await
+            }
             Err(error) => Err(error),
         };
         self.settle(attached.map(Process::new))
@@ -178,7 +187,7 @@ impl HostProcess for View<'_> {
         handle: Resource<Process>,
     ) -> Result<Result<Option<Vec<Chunk>>, Resource<Error>>> {
         let process = process!(self, handle);
-        let next = process.next().await;
+        let next = self.aside(async move { process.next().await }).await;
         self.answer(next.map(encode))
     }
 
@@ -190,7 +199,7 @@ impl HostProcess for View<'_> {
             Ok(process) => process,
             Err(error) => return self.fail(error).map(|error| Some(Err(error))),
         };
-        match soon(process.next()).await {
+        match self.aside(async move { soon(process.next()).await }).await {
             Some(next) => self.answer(next.map(encode)).map(Some),
             None => Ok(None),
         }
@@ -207,7 +216,7 @@ impl HostProcess for View<'_> {
         bytes: Vec<u8>,
     ) -> Result<Result<(), Resource<Error>>> {
         let process = process!(self, handle);
-        let written = process.write(bytes.into()).await;
+        let written = self.aside(async move { process.write(bytes.into()).await }).await;
         self.answer(written)
     }
 
@@ -217,11 +226,14 @@ impl HostProcess for View<'_> {
         bytes: Vec<u8>,
     ) -> Result<Result<u64, Resource<Error>>> {
         let process = process!(self, handle);
-        soon(process.writable()).await;
-        let mut left = Bytes::from(bytes);
-        let all = left.len();
-        let written = process.try_write(&mut left);
-        self.answer(written.map(|()| (all - left.len()) as u64))
+        let writing = async move {
+            soon(process.writable()).await;
+            let mut left = Bytes::from(bytes);
+            let all = left.len();
+            process.try_write(&mut left).map(|()| (all - left.len()) as u64)
+        };
+        let written = self.aside(writing).await;
+        self.answer(written)
     }
 
     fn subscribe_write(&mut self, handle: Resource<Process>) -> Result<Resource<Pollable>> {
@@ -231,7 +243,7 @@ impl HostProcess for View<'_> {
 
     async fn close_stdin(&mut self, handle: Resource<Process>) -> Result<Result<(), Resource<Error>>> {
         let process = process!(self, handle);
-        let ended = process.close_stdin().await;
+        let ended = self.aside(async move { process.close_stdin().await }).await;
         self.answer(ended)
     }
 
@@ -242,13 +254,13 @@ impl HostProcess for View<'_> {
         height: u16,
     ) -> Result<Result<(), Resource<Error>>> {
         let process = process!(self, handle);
-        let resized = process.resize(width, height).await;
+        let resized = self.aside(async move { process.resize(width, height).await }).await;
         self.answer(resized)
     }
 
     async fn exit(&mut self, handle: Resource<Process>) -> Result<Result<i32, Resource<Error>>> {
         let process = process!(self, handle);
-        let exit = process.exit().await;
+        let exit = self.aside(async move { process.exit().await }).await;
         self.answer(exit)
     }
 

@@ -63,13 +63,13 @@ impl Host for View<'_> {
 impl HostWatcher for View<'_> {
     async fn next(&mut self, watcher: Resource<Watcher>) -> Result<Vec<Event>> {
         let shared = self.get(&watcher)?.0.clone();
-        let events = shared.next().await;
+        let events = self.aside(async move { shared.next().await }).await;
         self.events(events)
     }
 
     async fn try_next(&mut self, watcher: Resource<Watcher>) -> Result<Option<Vec<Event>>> {
         let shared = self.get(&watcher)?.0.clone();
-        match soon(shared.next()).await {
+        match self.aside(async move { soon(shared.next()).await }).await {
             Some(events) => self.events(events).map(Some),
             None => Ok(None),
         }

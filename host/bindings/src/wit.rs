@@ -25,6 +25,7 @@ wasmtime::component::bindgen!({
         "tidegate:host/types.[method]json-stream.try-next": async | trappable,
         "tidegate:host/types.[method]event-stream.next": async | trappable,
         "tidegate:host/types.[method]event-stream.try-next": async | trappable,
+        "tidegate:host/client.[method]client.start": async | trappable,
         "tidegate:host/client.[method]client.send": async | trappable,
         "tidegate:host/client.[method]client.open-bytes": async | trappable,
         "tidegate:host/client.[method]client.open-lines": async | trappable,

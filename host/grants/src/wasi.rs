@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::address::AddressRefused;
 use crate::denied::Verdict;
@@ -13,7 +14,7 @@ use crate::rules::Layers;
 /// What the guest itself may do. Nothing by default, whatever `--allow-*` says, and bounded by the `--deny-*` flags.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WasiGrants {
-    layers: Layers,
+    layers: Arc<Layers>,
 }
 
 /// A folder that the guest sees.
@@ -41,7 +42,7 @@ pub struct PreopenRefused {
 
 impl WasiGrants {
     pub(crate) fn new(layers: Layers) -> Self {
-        Self { layers }
+        Self { layers: Arc::new(layers) }
     }
 
     /// As [`Grants::judge`](crate::Grants::judge), for the guest's own reach. [`Need::Run`],

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tidegate_kube::scan::{Mask, ObjectMeta};
@@ -49,7 +49,24 @@ pub struct Reflectors(Arc<Hub>);
 struct Hub {
     memory: Arc<Memory>,
     limits: Limits,
-    live: Mutex<HashMap<(Identity, Shared), Weak<Live>>>,
+    live: Mutex<All>,
+}
+
+type All = HashMap<Which, Weak<Live>>;
+
+/// What is reflected, and of which connection.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct Which {
+    identity: Identity,
+    shared: Shared,
+}
+
+impl Which {
+    pub(crate) fn of(identity: Identity, mut shared: Shared) -> Self {
+        shared.mask.sort_unstable();
+        shared.mask.dedup();
+        Self { identity, shared }
+    }
 }
 
 impl Default for Reflectors {
@@ -79,15 +96,17 @@ impl Reflectors {
         shared: Shared,
         view: View,
     ) -> Result<Reflector, Error> {
-        let spec = spec(&shared)?;
-        let start = || Watcher::start(transport.clone(), spec);
-        Ok(self.follow(transport.identity(), shared, view, start))
+        let which = Which::of(transport.identity(), shared);
+        // What somebody follows was found to make sense before. That is the usual case, and takes little of a guest's stack.
+        match self.followed(&which) {
+            Some(live) => Ok(Reflector::new(live, view)),
+            None => self.begin(transport, which, view),
+        }
     }
 
     /// How many stores are followed now.
     pub fn len(&self) -> usize {
-        let live = self.0.live.lock().unwrap_or_else(PoisonError::into_inner);
-        live.values().filter(|live| live.strong_count() > 0).count()
+        self.live().values().filter(|live| live.strong_count() > 0).count()
     }
 
     /// Whether no store is followed now.
@@ -100,19 +119,15 @@ impl Reflectors {
         self.0.memory.used()
     }
 
+    /// Follows a store that somebody else may begin to fill at this moment.
     pub(crate) fn follow<U: Upstream>(
         &self,
-        identity: Identity,
-        mut shared: Shared,
+        which: Which,
         view: View,
         start: impl FnOnce() -> U,
     ) -> Reflector {
-        shared.mask.sort_unstable();
-        shared.mask.dedup();
-        let mut all = self.0.live.lock().unwrap_or_else(PoisonError::into_inner);
-        let which = (identity, shared);
-        let found = all.get(&which).and_then(Weak::upgrade).filter(|live| live.is_well());
-        let live = found.unwrap_or_else(|| {
+        let mut all = self.live();
+        let live = followed(&all, &which).unwrap_or_else(|| {
             all.retain(|_, live| live.strong_count() > 0);
             let live = Arc::new(Live::start(start(), Core::new(self.0.limits, self.0.memory.clone())));
             all.insert(which, Arc::downgrade(&live));
@@ -121,12 +136,31 @@ impl Reflectors {
         drop(all);
         Reflector::new(live, view)
     }
+
+    #[inline(never)]
+    fn begin(&self, transport: &Arc<dyn Transport>, which: Which, view: View) -> Result<Reflector, Error> {
+        let spec = spec(&which.shared)?;
+        Ok(self.follow(which, view, || Watcher::start(transport.clone(), spec)))
+    }
+
+    fn followed(&self, which: &Which) -> Option<Arc<Live>> {
+        followed(&self.live(), which)
+    }
+
+    fn live(&self) -> MutexGuard<'_, All> {
+        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for Reflectors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reflectors").field("stores", &self.len()).field("bytes", &self.bytes()).finish()
     }
+}
+
+/// The store that is filled for whoever says this, and is worth sharing.
+fn followed(all: &All, which: &Which) -> Option<Arc<Live>> {
+    all.get(which).and_then(Weak::upgrade).filter(|live| live.is_well())
 }
 
 /// What the upstream watch is asked for.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use tidegate_api::middleware::Middleware;
@@ -29,6 +29,11 @@ const ONE_CALL: usize = 512 << 20;
 
 /// A run to be: nothing is granted, the streams are this process' own, and there are no arguments, unless set.
 pub struct RunBuilder {
+    /// In a box: a future keeps room for whatever is moved into it, for as long as it lives.
+    parts: Box<Parts>,
+}
+
+struct Parts {
     script: Script,
     grants: Grants,
     limits: Limits,
@@ -46,7 +51,7 @@ pub struct RunBuilder {
 
 impl RunBuilder {
     pub(crate) fn new(script: Script) -> Self {
-        Self {
+        let parts = Parts {
             script,
             grants: Grants::none(),
             limits: Limits::none(),
@@ -60,13 +65,14 @@ impl RunBuilder {
             stdout: Output::inherit(),
             stderr: Output::inherit(),
             until: None,
-        }
+        };
+        Self { parts: Box::new(parts) }
     }
 
     /// What the host may do for this guest, and the guest by itself.
     #[must_use]
     pub fn grants(mut self, grants: Grants) -> Self {
-        self.grants = grants;
+        self.parts.grants = grants;
         self
     }
 
@@ -83,7 +89,7 @@ impl RunBuilder {
     /// Which clusters, and how they are reached. Holds the user agent.
     #[must_use]
     pub fn options(mut self, options: Options) -> Self {
-        self.options = Some(options);
+        self.parts.options = Some(options);
         self
     }
 
@@ -93,7 +99,7 @@ impl RunBuilder {
     /// [`Kind::Connection`]: tidegate_grants::Kind::Connection
     #[must_use]
     pub fn connections(mut self, registry: Registry) -> Self {
-        self.connections = Some(registry);
+        self.parts.connections = Some(registry);
         self
     }
 
@@ -102,9 +108,9 @@ impl RunBuilder {
     #[must_use]
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         let user_agent = user_agent.into();
-        match &mut self.options {
+        match &mut self.parts.options {
             Some(options) => options.user_agent = user_agent,
-            None => self.options = Some(Options::new(user_agent)),
+            None => self.parts.options = Some(Options::new(user_agent)),
         }
         self
     }
@@ -115,21 +121,21 @@ impl RunBuilder {
     /// share.
     #[must_use]
     pub fn middleware(mut self, middleware: Middleware) -> Self {
-        self.middleware = middleware;
+        self.parts.middleware = middleware;
         self
     }
 
     /// Hooks around the connection of this name, instead of those of [`middleware`](Self::middleware).
     #[must_use]
     pub fn connection_middleware(mut self, name: impl Into<String>, middleware: Middleware) -> Self {
-        self.named.insert(name.into(), middleware);
+        self.parts.named.insert(name.into(), middleware);
         self
     }
 
     /// What the guest's program gets after its own name, which is the script's.
     #[must_use]
     pub fn arguments(mut self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.arguments = arguments.into_iter().map(Into::into).collect();
+        self.parts.arguments = arguments.into_iter().map(Into::into).collect();
         self
     }
 
@@ -140,7 +146,7 @@ impl RunBuilder {
         mut self,
         variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Self {
-        self.environment =
+        self.parts.environment =
             Some(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect());
         self
     }
@@ -148,21 +154,21 @@ impl RunBuilder {
     /// Standard input.
     #[must_use]
     pub fn stdin(mut self, stdin: Input) -> Self {
-        self.stdin = stdin;
+        self.parts.stdin = stdin;
         self
     }
 
     /// Standard output.
     #[must_use]
     pub fn stdout(mut self, stdout: Output) -> Self {
-        self.stdout = stdout;
+        self.parts.stdout = stdout;
         self
     }
 
     /// Standard error.
     #[must_use]
     pub fn stderr(mut self, stderr: Output) -> Self {
-        self.stderr = stderr;
+        self.parts.stderr = stderr;
         self
     }
 
@@ -170,7 +176,7 @@ impl RunBuilder {
     /// [`Engine::interrupt`](crate::Engine::interrupt).
     #[must_use]
     pub fn until(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.until = Some(Box::pin(stop));
+        self.parts.until = Some(Box::pin(stop));
         self
     }
 
@@ -179,47 +185,17 @@ impl RunBuilder {
     ///
     /// Errors: it could not be started. What it does from then on is an [`Ending`].
     pub async fn start(mut self) -> Result<Outcome, RunError> {
-        let until = self.until.take();
-        let running = self.run();
+        let until = self.parts.until.take();
+        let mut running = pin!(run(self.parts));
         let Some(until) = until else { return running.await };
         tokio::select! {
-            outcome = running => outcome,
+            outcome = &mut running => outcome,
             () = until => Ok(Outcome { ending: Ending::Interrupted }),
         }
     }
+}
 
-    async fn run(self) -> Result<Outcome, RunError> {
-        let Some(clock) = Clock::start(&self.limits).map(Arc::new) else { return self.work(None).await };
-        let _watched = self.script.0.engine.0.ticker.watch(&clock).map_err(RunError::NoClock)?;
-        let work = self.work(Some(clock.clone()));
-        match timed(&clock, work).await {
-            Ok(outcome) => outcome,
-            Err(limit) => Ok(Outcome { ending: Ending::Limited(Limited::of(limit)) }),
-        }
-    }
-
-    async fn work(self, clock: Option<Arc<Clock>>) -> Result<Outcome, RunError> {
-        let script = self.script.clone();
-        let mut store = self.store(clock)?;
-        let instance = match script.0.instance.instantiate_async(&mut store).await {
-            Ok(instance) => instance,
-            Err(error) if is_of_guest(&error) || store.data().memory.reached().is_some() => {
-                return Ok(ended(&store, Err(error)));
-            }
-            Err(error) => {
-                let detail = format!("{error:#}");
-                return Err(RunError::Instantiate { name: script.name().to_owned(), detail });
-            }
-        };
-        let run = instance.get_typed_func::<(), (Result<(), ()>,)>(&mut store, script.0.run);
-        let run = run.map_err(|error| RunError::Instantiate {
-            name: script.name().to_owned(),
-            detail: format!("{error:#}"),
-        })?;
-        let returned = run.call_async(&mut store, ()).await;
-        Ok(ended(&store, returned.map(|(result,)| result)))
-    }
-
+impl Parts {
     fn store(self, clock: Option<Arc<Clock>>) -> Result<Store<Guest>, RunError> {
         let named = |options: &Options| !options.user_agent.trim().is_empty();
         let options = Arc::new(self.options.filter(named).ok_or(RunError::NoUserAgent)?);
@@ -266,6 +242,39 @@ impl RunBuilder {
         }
         Ok(store)
     }
+}
+
+async fn run(parts: Box<Parts>) -> Result<Outcome, RunError> {
+    let Some(clock) = Clock::start(&parts.limits).map(Arc::new) else { return work(parts, None).await };
+    let script = parts.script.clone();
+    let _watched = script.0.engine.0.ticker.watch(&clock).map_err(RunError::NoClock)?;
+    match timed(&clock, work(parts, Some(clock.clone()))).await {
+        Ok(outcome) => outcome,
+        Err(limit) => Ok(Outcome { ending: Ending::Limited(Limited::of(limit)) }),
+    }
+}
+
+async fn work(parts: Box<Parts>, clock: Option<Arc<Clock>>) -> Result<Outcome, RunError> {
+    let script = parts.script.clone();
+    let mut store = parts.store(clock)?;
+    // What host functions wait for is done here, and not on the guest's own stack.
+    let aside = store.data().context.aside();
+    // In a box too: it is large, and over when the guest's code begins.
+    let instance = match Box::pin(aside.beside(script.0.instance.instantiate_async(&mut store))).await {
+        Ok(instance) => instance,
+        Err(error) if is_of_guest(&error) || store.data().memory.reached().is_some() => {
+            return Ok(ended(&store, Err(error)));
+        }
+        Err(error) => return Err(uninstantiated(&script, &error)),
+    };
+    let run = instance.get_typed_func::<(), (Result<(), ()>,)>(&mut store, script.0.run);
+    let run = run.map_err(|error| uninstantiated(&script, &error))?;
+    let returned = aside.beside(run.call_async(&mut store, ())).await;
+    Ok(ended(&store, returned.map(|(result,)| result)))
+}
+
+fn uninstantiated(script: &Script, error: &wasmtime::Error) -> RunError {
+    RunError::Instantiate { name: script.name().to_owned(), detail: format!("{error:#}") }
 }
 
 /// Whether the guest's own code failed, and not what came before it.

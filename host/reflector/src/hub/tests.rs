@@ -36,7 +36,7 @@ impl Bench {
     }
 
     fn follow(&self, shared: Shared, view: View) -> Reflector {
-        self.reflectors.follow(self.connection.clone(), shared, view, || {
+        self.reflectors.follow(Which::of(self.connection.clone(), shared), view, || {
             let (sender, receiver) = unbounded_channel();
             self.fed.lock().unwrap().push(sender);
             Fed(receiver)
@@ -148,7 +148,8 @@ async fn who_asks_for_the_same_shares_a_store_and_its_watch() {
     let fourth = bench.follow(masked(&["status.phase", "spec", "spec"]), View::default());
     assert_eq!((bench.upstreams(), bench.reflectors.len()), (2, 2));
     let stranger = Identity::of(&1_u8, "server").within(&2_u8);
-    let alien = bench.reflectors.follow(stranger, pods(), View::default(), || Fed(unbounded_channel().1));
+    let alien =
+        bench.reflectors.follow(Which::of(stranger, pods()), View::default(), || Fed(unbounded_channel().1));
     assert_eq!(bench.reflectors.len(), 3);
     assert!(bench.reflectors.bytes() > 100);
     drop((first, third, alien));
