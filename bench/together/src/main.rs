@@ -1,12 +1,12 @@
 //! `500 guests, one cache`: one process that embeds tidegate, and in it one guest and then many that follow the same 10,000 pods of some 6 KB.
 //!
 //! ```text
-//! bench-together [--guests N] [--pods N] [--json FILE]
+//! bench-together [--guests N] [--pods N] [--on-demand] [--json FILE]
 //! ```
 //!
 //! Guests share a connection that has a name, so the host keeps the pods once and has one watch. Each hears of all pods, then of 1,000
 //! changes. What counts is the memory that the process has more with all of them than with the first, divided by their number: instances,
-//! handles, what the host holds for them. `cargo xtask bench` runs it.
+//! handles, what the host holds for them. `cargo xtask bench` runs it, with pooled memory for guests unless `--on-demand` says otherwise.
 
 mod measure;
 mod server;
@@ -21,7 +21,7 @@ use tidegate::registry::{Definition, Registry};
 use tidegate::transport::Options;
 use tidegate::{Allocator, Cache, Captured, Engine, Input, Output, Pooling, Script};
 
-use measure::{Row, resident};
+use measure::{Memory, Row};
 use server::Server;
 
 type Failure = Box<dyn Error>;
@@ -30,7 +30,7 @@ type Failure = Box<dyn Error>;
 const CHANGES: u64 = 1_000;
 
 /// The bar: how much memory a guest may cost, in bytes.
-const BAR: u64 = 64 << 10;
+const BAR: u64 = 64_000;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -50,11 +50,15 @@ async fn run(words: &[String]) -> Result<Row, Failure> {
     let value = |flag: &str| words.iter().position(|word| word == flag).and_then(|at| words.get(at + 1));
     let number = |flag: &str, absent: u64| value(flag).map_or(Ok(absent), |word| word.parse());
     let (guests, pods) = (number("--guests", 500)?, number("--pods", 10_000)?);
+    let allocator = match words.iter().any(|word| word == "--on-demand") {
+        true => Allocator::OnDemand,
+        false => Allocator::Pooling(Pooling { guests: u32::try_from(guests)?, ..Pooling::default() }),
+    };
     let server = Server::start(pods)?;
     let folder = tempfile::tempdir()?;
     let engine = Engine::builder()
         .cache(Cache::Folder(folder.path().join("compiled")))
-        .allocator(Allocator::Pooling(Pooling { guests: u32::try_from(guests)?, ..Pooling::default() }))
+        .allocator(allocator)
         .compiler(program("tidegate-compile")?)
         .build()?;
     let script = engine.load_file(guest("bench-follow")?).await?;
@@ -67,14 +71,14 @@ async fn run(words: &[String]) -> Result<Row, Failure> {
     // Until the log of changes is full, which all guests share too.
     server.change(2 * CHANGES).await?;
     place.hear("changed", &running).await?;
-    let one = settled(resident).await?;
+    let one = settled().await?;
     for _ in 1..guests {
         running.push(place.start()?);
     }
     place.hear("synced", &running).await?;
     server.change(CHANGES).await?;
     place.hear("changed", &running).await?;
-    let all = settled(resident).await?;
+    let all = settled().await?;
     let reflected = engine.reflected();
     let row = Row { guests, pods, one, all, store: reflected.bytes as u64, watches: reflected.stores as u64 };
     row.tell(value("--json").map(PathBuf::from))?;
@@ -119,12 +123,12 @@ impl Place {
 }
 
 /// What does not change any more, for a second.
-async fn settled(measure: fn() -> Result<u64, Failure>) -> Result<u64, Failure> {
-    let mut last = measure()?;
+async fn settled() -> Result<Memory, Failure> {
+    let mut last = Memory::now()?;
     for _ in 0..30 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = measure()?;
-        if now.abs_diff(last) < 64 << 10 {
+        let now = Memory::now()?;
+        if now.resident.abs_diff(last.resident) < 64 << 10 {
             return Ok(now);
         }
         last = now;
