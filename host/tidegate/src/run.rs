@@ -82,7 +82,7 @@ impl RunBuilder {
     /// Time that is limited costs a thread for all such guests of the engine, while there are any.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.parts.limits = limits;
         self
     }
 
@@ -196,7 +196,8 @@ impl RunBuilder {
 }
 
 impl Parts {
-    fn store(self, clock: Option<Arc<Clock>>) -> Result<Store<Guest>, RunError> {
+    /// Takes the box, which else would stay for as long as its name is known.
+    fn store(self: Box<Self>, clock: Option<Arc<Clock>>) -> Result<Store<Guest>, RunError> {
         let named = |options: &Options| !options.user_agent.trim().is_empty();
         let options = Arc::new(self.options.filter(named).ok_or(RunError::NoUserAgent)?);
         let engine = &self.script.0.engine.0;
