@@ -5,6 +5,7 @@
 //! is a separator, as it is for the server. `%252e` decodes to the text `%2e` and stays that text, for the server too.
 //! In a query, encoded control bytes are data (an exec command's arguments, say) and pass.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The longest path with its query, in bytes. The API server itself stops at 1 MiB of headers; URLs of this size are no
@@ -128,8 +129,13 @@ impl ApiPath {
 
     /// The path's segments as the API server routes them: decoded once, `%2F` being a separator, empty ones dropped.
     pub fn segments(&self) -> Vec<String> {
-        let decoded = String::from_utf8(decode(self.path().as_bytes())).unwrap_or_default();
-        decoded.split('/').filter(|s| !s.is_empty()).map(str::to_owned).collect()
+        let routed = self.routed();
+        routed.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The path as the API server routes it: decoded once.
+    pub(crate) fn routed(&self) -> Cow<'_, str> {
+        decode(self.path()).unwrap_or_default()
     }
 
     /// The first value of a query name, decoded as the API server does (`+` is a space). A name without `=` has the
@@ -176,7 +182,7 @@ impl ApiPath {
     /// The request target behind a server URL's own prefix (`""` or `/kubernetes/global`, see
     /// [`crate::kubeconfig::Server::prefix`]).
     pub fn join(&self, prefix: &str) -> String {
-        format!("{}{}", prefix.trim_end_matches('/'), self.text)
+        [prefix.trim_end_matches('/'), &self.text].concat()
     }
 }
 
@@ -195,14 +201,15 @@ pub fn encode_component(text: &str) -> String {
 
 /// The rules for a path alone: no host, no dot segments, nothing odd once decoded. Bytes are checked already.
 pub(crate) fn check_path(path: &str) -> Result<(), Invalid> {
-    let decoded = String::from_utf8(decode(path.as_bytes())).map_err(|_| Invalid::Encoded)?;
+    let decoded = decode(path).ok_or(Invalid::Encoded)?;
     if decoded.starts_with("//") {
         return Err(Invalid::LooksLikeAHost);
     }
-    if decoded.contains(|c: char| c.is_control() || c == '\\') {
+    // What is not encoded holds none of these.
+    if matches!(decoded, Cow::Owned(_)) && decoded.contains(|c: char| c.is_control() || c == '\\') {
         return Err(Invalid::Encoded);
     }
-    if decoded.split('/').any(|segment| matches!(segment, "." | "..")) {
+    if decoded.as_bytes().split(|&byte| byte == b'/').any(|segment| matches!(segment, b"." | b"..")) {
         return Err(Invalid::DotSegment);
     }
     Ok(())
@@ -212,10 +219,7 @@ pub(crate) fn check_path(path: &str) -> Result<(), Invalid> {
 pub(crate) fn check_bytes(text: &[u8]) -> Result<(), Invalid> {
     for (offset, &byte) in text.iter().enumerate() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => {}
-            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b','
-            | b';' | b'=' => {}
-            b':' | b'@' | b'/' | b'?' => {}
+            _ if PLAIN[usize::from(byte)] => {}
             b'#' => return Err(Invalid::Fragment { offset }),
             b'%' if triplet(&text[offset..]).is_some() => {}
             b'%' => return Err(Invalid::Percent { offset }),
@@ -225,12 +229,32 @@ pub(crate) fn check_bytes(text: &[u8]) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// Percent-decodes once.
-fn decode(text: &[u8]) -> Vec<u8> {
-    // As most are, and each request asks.
-    if !text.contains(&b'%') {
-        return text.to_vec();
+/// The bytes that stand for themselves in a URI's path and query.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < plain.len() {
+        plain[byte] = matches!(
+            byte as u8,
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9'
+            | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b','
+            | b';' | b'=' | b':' | b'@' | b'/' | b'?'
+        );
+        byte += 1;
     }
+    plain
+};
+
+/// Percent-decodes once. None where no text comes of it.
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    // As most are, and each request asks.
+    if !text.as_bytes().contains(&b'%') {
+        return Some(Cow::Borrowed(text));
+    }
+    String::from_utf8(decode_bytes(text.as_bytes())).ok().map(Cow::Owned)
+}
+
+fn decode_bytes(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&first, tail)) = rest.split_first() {
@@ -249,7 +273,7 @@ fn decode(text: &[u8]) -> Vec<u8> {
 }
 
 fn form_decode(text: &str) -> String {
-    String::from_utf8_lossy(&decode(text.replace('+', " ").as_bytes())).into_owned()
+    String::from_utf8_lossy(&decode_bytes(text.replace('+', " ").as_bytes())).into_owned()
 }
 
 /// The byte that `%xx` at the beginning of `text` stands for.

@@ -1,5 +1,6 @@
 //! What a guest may ask for: method, path, query, two media types, a body and deadlines. It sets no other header.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -158,9 +159,9 @@ impl Request {
         if has_body && self.method.body() == BodyRule::Refused {
             return Err(Invalid::BodyNotAllowed { method: self.method.as_str() });
         }
-        let accept = media_type("accept", self.accept.as_deref())?.unwrap_or(JSON).to_owned();
+        let accept = media_type("accept", self.accept.as_deref())?;
         let content_type = media_type("content type", self.content_type.as_deref())?;
-        let content_type = has_body.then(|| content_type.unwrap_or(JSON).to_owned());
+        let content_type = has_body.then_some(content_type);
         let length = length_of(self.method, &target);
         let deadline = deadline("deadline", self.deadline)?;
         let idle_deadline = match (self.idle_deadline, length) {
@@ -171,8 +172,8 @@ impl Request {
         Ok(Checked {
             method: self.method,
             path: target,
-            accept,
-            content_type,
+            accept: or_json(accept),
+            content_type: content_type.map(or_json),
             body: self.body.clone(),
             length,
             deadline,
@@ -205,8 +206,8 @@ pub enum Length {
 pub struct Checked {
     method: Method,
     path: ApiPath,
-    accept: String,
-    content_type: Option<String>,
+    accept: Cow<'static, str>,
+    content_type: Option<Cow<'static, str>>,
     body: Option<Bytes>,
     length: Length,
     deadline: Duration,
@@ -276,16 +277,21 @@ fn length_of(method: Method, target: &ApiPath) -> Length {
     if method != Method::Get {
         return Length::Whole;
     }
-    let segments = target.segments();
+    let routed = target.routed();
+    let mut segments = routed.as_bytes().split(|&byte| byte == b'/').filter(|segment| !segment.is_empty());
     let on = |name| target.query_value(name).is_some_and(|value| is_true(&value));
-    let watched = match segments.first().map(String::as_str) {
-        Some("api") => segments.get(2),
-        Some("apis") => segments.get(3),
+    let watched = match segments.next() {
+        Some(b"api") => segments.nth(1),
+        Some(b"apis") => segments.nth(2),
         _ => None,
     };
-    let legacy = watched.is_some_and(|s| s == "watch");
-    let log = segments.last().is_some_and(|s| s == "log");
+    let legacy = watched == Some(b"watch");
+    let log = routed.trim_end_matches('/').ends_with("/log");
     if on("watch") || legacy || (log && on("follow")) { Length::Stream } else { Length::Whole }
+}
+
+fn or_json(media_type: Option<&str>) -> Cow<'static, str> {
+    media_type.map_or(Cow::Borrowed(JSON), |given| Cow::Owned(given.to_owned()))
 }
 
 /// As apimachinery converts a query value to a bool: everything but "0" and "false" is true, "" included
