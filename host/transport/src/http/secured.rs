@@ -3,9 +3,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tidegate_grants::Endpoint;
+use tokio::io::BufReader;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::fault;
 use super::stream::Io;
@@ -14,6 +14,13 @@ use crate::{Code, Error};
 
 const HTTP_2: &[u8] = b"h2";
 const HTTP_1: &[u8] = b"http/1.1";
+
+/// How much is read from a socket at once, in bytes. rustls itself asks for 4 KiB at a time, which makes two reads of most objects and
+/// four of each record of a list.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// TLS over some connection.
+pub(super) type TlsStream = tokio_rustls::client::TlsStream<BufReader<Io>>;
 
 /// Which protocols are offered to a server, which chooses one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +81,8 @@ impl Secured {
         io: Io,
         who: &str,
         deadline: Instant,
-    ) -> Result<TlsStream<Io>, Error> {
+    ) -> Result<TlsStream, Error> {
+        let io = BufReader::with_capacity(READ_AHEAD, io);
         let handshake = TlsConnector::from(self.config(identity, offer)).connect(self.name.clone(), io);
         match timeout_at(deadline, handshake).await {
             Ok(Ok(stream)) => Ok(stream),
@@ -114,7 +122,7 @@ impl Secured {
 }
 
 /// Whether the server chose HTTP/2.
-pub(super) fn chose_two(stream: &TlsStream<Io>) -> bool {
+pub(super) fn chose_two(stream: &TlsStream) -> bool {
     stream.get_ref().1.alpn_protocol() == Some(HTTP_2)
 }
 
