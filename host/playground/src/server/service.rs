@@ -39,7 +39,9 @@ pub(super) async fn answer(
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
-    if let Ok(id) = HeaderValue::from_str(&api::uuid()) {
+    if let Ok(mut id) = HeaderValue::from_str(&api::uuid()) {
+        // Another one each time: no place for it in the tables of headers that HTTP/2 keeps at both ends.
+        id.set_sensitive(true);
         headers.insert(HeaderName::from_static("audit-id"), id);
     }
     Ok(response)
