@@ -7,6 +7,7 @@
 mod client;
 mod dial;
 mod fault;
+mod gathered;
 mod gunzip;
 mod head;
 mod incoming;

@@ -3,11 +3,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tidegate_grants::Endpoint;
-use tokio::io::BufReader;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::fault;
+use super::gathered::Gathered;
 use super::stream::Io;
 use super::tls::{ClientIdentity, Tls, client_config, proxy_config, with_identity};
 use crate::{Code, Error};
@@ -15,12 +15,8 @@ use crate::{Code, Error};
 const HTTP_2: &[u8] = b"h2";
 const HTTP_1: &[u8] = b"http/1.1";
 
-/// How much is read from a socket at once, in bytes. rustls itself asks for 4 KiB at a time, which makes two reads of most objects and
-/// four of each record of a list.
-const READ_AHEAD: usize = 64 * 1024;
-
 /// TLS over some connection.
-pub(super) type TlsStream = tokio_rustls::client::TlsStream<BufReader<Io>>;
+pub(super) type TlsStream = tokio_rustls::client::TlsStream<Gathered>;
 
 /// Which protocols are offered to a server, which chooses one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,10 +78,13 @@ impl Secured {
         who: &str,
         deadline: Instant,
     ) -> Result<TlsStream, Error> {
-        let io = BufReader::with_capacity(READ_AHEAD, io);
+        let io = Gathered::new(io);
         let handshake = TlsConnector::from(self.config(identity, offer)).connect(self.name.clone(), io);
         match timeout_at(deadline, handshake).await {
-            Ok(Ok(stream)) => Ok(stream),
+            Ok(Ok(mut stream)) => {
+                stream.get_mut().0.begun();
+                Ok(stream)
+            }
             Ok(Err(error)) => Err(fault::in_handshake(error, who, &self.name())),
             Err(_) => {
                 let text = format!("{who} did not finish the TLS handshake within the deadline");
