@@ -23,6 +23,9 @@ const GUESTS: [(&str, &[&str]); 3] = [
     ("list-pods", &[]),
 ];
 
+/// What no run finds: callgrind shows no AVX-512.
+const UNSEEN: [&str; 1] = ["_ZN13tidegate_kube4scan4skip4Skip16container_widest"];
+
 /// The functions, one a line; those of Rust without their hashes.
 fn list() -> PathBuf {
     places::root().join("xtask/link/start.order")
@@ -52,12 +55,12 @@ pub(crate) fn check() -> Result<(), Failure> {
     let wanted = fs::read_to_string(list())?;
     let wanted: BTreeSet<&str> = wanted.lines().filter(|name| name.starts_with("_ZN")).collect();
     let placed = fs::read_to_string(placed())?;
-    let placed: BTreeSet<&str> =
-        placed.lines().map(without_hash).filter(|name| wanted.contains(name)).collect();
-    if placed.is_empty() {
+    if placed.starts_with('#') {
         println!("what a start executes was not placed together: that takes lld, which rustc uses by itself");
         return Ok(());
     }
+    let placed: BTreeSet<&str> =
+        placed.lines().map(without_hash).filter(|name| wanted.contains(name)).collect();
     println!("{} of {} functions of a start placed together", placed.len(), wanted.len());
     if placed.len() * 100 < wanted.len() * FOUND {
         let cure = "cargo xtask order";
@@ -77,7 +80,7 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     server.args(["--pods=1000", "--no-demo", "--stop-with-parent", "--kubeconfig-out"]).arg(&kubeconfig);
     let server = Stopped::started(&mut server, &kubeconfig)?;
     let tidegate = beside_a_slow_compiler(&programs, folder.path())?;
-    let mut executed = BTreeSet::new();
+    let mut executed = BTreeSet::from(UNSEEN.map(str::to_owned));
     for (guest, arguments) in GUESTS {
         say::step(&format!("running {guest} under callgrind"));
         let profile = folder.path().join("profile");

@@ -124,7 +124,10 @@ pub(super) mod widest {
     /// Whether this processor has it. VBMI2 is not used: processors that have it do not slow down where their whole width is.
     #[inline]
     pub(in crate::scan) fn is_there() -> bool {
-        is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi2") && wider::is_there()
+        is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vbmi2")
+            && wider::is_there()
     }
 
     /// As [`marks`](super::marks).
