@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tidegate_kube::request::Method;
 use tidegate_transport::{Code, body_channel};
+use tokio::time::timeout;
 
 use crate::peer::{Act, Peer, json, kubernetes, raw};
 use crate::setup::{get, request, send, to, to_url};
+use crate::two_peer::{self, Two, to_two};
 
 #[tokio::test]
 async fn a_large_body_arrives_whole() {
@@ -253,4 +255,36 @@ async fn a_status_that_comes_early_ends_the_writing() {
     assert_eq!(error.status().expect("status").code, 413, "{error:?}");
     assert_eq!(pending.await.expect("task").expect_err("status").code(), Code::Status);
     server.abort();
+}
+
+/// Room that was used up by what was read is given back at the end of a body, not when it is dropped: together these are more than a whole
+/// connection's, and each is less than a server is told of while it sends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_that_were_read_and_are_held_hold_up_nobody() {
+    const SIZE: usize = 511 << 10;
+    let large = " ".repeat(SIZE);
+    let peer = Two::start(250, move |asked| {
+        let body = if asked.path == "/large" { large.clone() } else { "{}".to_owned() };
+        async move { two_peer::json(asked, &body) }
+    })
+    .await;
+    let transport = to_two(&peer).await;
+    let patience = Duration::from_secs(30);
+    let mut held = Vec::new();
+    for number in 0..220 {
+        let reading = async {
+            let mut body = send(&transport, request(Method::Get, "/large")).await.expect("begun").body;
+            let mut read = 0;
+            while read < SIZE {
+                read += body.chunk().await.expect("more").expect("a piece").len();
+            }
+            body
+        };
+        let body = timeout(patience, reading).await;
+        held.push(body.unwrap_or_else(|_| panic!("body {number} is held up")));
+    }
+    let small = timeout(patience, get(&transport, "/small")).await.expect("no room is left");
+    assert_eq!(small.expect("small"), "{}");
+    assert_eq!(peer.connections(), 1, "all over the same connection");
+    drop(held);
 }

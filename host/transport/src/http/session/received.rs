@@ -48,8 +48,7 @@ impl Received {
                 Poll::Ready(Some(Ok(data))) => {
                     self.untold += data.len();
                     if self.untold >= TELL {
-                        // The connection is over where this fails, and the next piece says so.
-                        let _ = self.stream.flow_control().release_capacity(std::mem::take(&mut self.untold));
+                        self.tell();
                     }
                     self.release();
                     if !data.is_empty() {
@@ -88,7 +87,18 @@ impl Received {
     /// Gives the connection up as soon as nothing more can come.
     fn release(&mut self) {
         if self.stream.is_end_stream() && self.upload.is_none() {
+            self.tell();
             self.lease = None;
+        }
+    }
+
+    /// Gives the room of what was read back. Not later than the lease: it is the connection's room too, which is enough for those who
+    /// have leases, and a guest may hold any number of bodies that have ended.
+    fn tell(&mut self) {
+        let read = std::mem::take(&mut self.untold);
+        if read > 0 {
+            // The connection is over where this fails, and the next piece says so.
+            let _ = self.stream.flow_control().release_capacity(read);
         }
     }
 }
