@@ -142,11 +142,14 @@ impl Seat {
             return ask(cx);
         }
         if let Ok(mut moving) = wheel.moving.try_lock()
-            && let Some(moving) = &mut *moving
+            && let Some(running) = &mut *moving
             && wheel.bell.take_rung()
         {
             wheel.bell.begin();
-            let _ = wheel.turn(moving);
+            let _ = wheel.turn(running);
+            drop(moving);
+            // Another may have sat down since the bell rang for this one, and what came may be for them.
+            wheel.bell.call_another(self.id);
         }
         let answer = ask(&mut Context::from_waker(Waker::noop()));
         if answer.is_ready() {
@@ -252,6 +255,14 @@ impl Bell {
 
     fn call_sitting(&self) {
         let sitting = self.lock().sitting.take();
+        if let Some((_, waker)) = sitting {
+            waker.wake();
+        }
+    }
+
+    /// The same, unless it is this one who sits.
+    fn call_another(&self, id: u64) {
+        let sitting = self.lock().sitting.take_if(|(sitting, _)| *sitting != id);
         if let Some((_, waker)) = sitting {
             waker.wake();
         }

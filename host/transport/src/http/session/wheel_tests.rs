@@ -77,13 +77,15 @@ enum Turns {
     Sender,
     /// The connection's own task.
     Task,
+    /// Somebody who sat, and was called.
+    Sitter,
 }
 
 /// One thread asks for its answer and finds none, sits, and cannot turn the wheel, since another does at this very moment, and reads that
 /// answer then. Nothing will ring for it again: who turned must call whoever sits.
 #[tokio::test]
 async fn who_sat_down_during_anothers_turn_is_called_after_it() {
-    for turns in [Turns::Sender, Turns::Task] {
+    for turns in [Turns::Sender, Turns::Task, Turns::Sitter] {
         let (ours, theirs) = duplex(64 << 10);
         let (asked, may_answer) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
         let server = tokio::spawn(serve(theirs, asked.clone(), may_answer.clone()));
@@ -108,12 +110,20 @@ async fn who_sat_down_during_anothers_turn_is_called_after_it() {
         let waiting = Arc::new(Mutex::new((wheel.seat(), response)));
         let called = Arc::new(Called::default());
         let (own, own_waker) = (waiting.clone(), Waker::from(called.clone()));
+        let other = wheel.clone();
         *meanwhile.lock().expect("lock") = Some(Box::new(move || {
+            // As the socket does where it rings between a sitter's sitting down and its turn.
+            other.bell.call_sitting();
             assert!(ask(&own, &own_waker).is_pending(), "what came was not read yet");
         }));
         match turns {
             Turns::Sender => wheel.turn_after(|| ()),
             Turns::Task => assert!(wheel.poll(&task).is_pending()),
+            Turns::Sitter => {
+                let waits =
+                    wheel.seat().poll(&mut Context::from_waker(Waker::noop()), |_| Poll::<()>::Pending);
+                assert!(waits.is_pending());
+            }
         }
         assert!(meanwhile.lock().expect("lock").is_none(), "{turns:?}: it sat down");
         assert!(called.0.load(Ordering::SeqCst) > 0, "{turns:?}: and nobody called it");
