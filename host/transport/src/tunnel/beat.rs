@@ -21,7 +21,10 @@ const BUSY: Duration = Duration::from_secs(4 * 60 * 60);
 #[derive(Debug)]
 pub(super) struct Beat {
     heard: Instant,
+    /// When it was first asked for a sign of life since then.
     asked: Option<Instant>,
+    /// When to ask again, once it was asked.
+    again: Instant,
     /// Messages sent.
     sent: u64,
     /// How many of them came before the last ping.
@@ -54,7 +57,7 @@ pub(super) enum Silence {
 
 impl Beat {
     pub(super) fn new(now: Instant) -> Beat {
-        Beat { heard: now, asked: None, sent: 0, pinged: 0, proven: 0, proof: now }
+        Beat { heard: now, asked: None, again: now, sent: 0, pinged: 0, proven: 0, proof: now }
     }
 
     /// Something came.
@@ -87,7 +90,7 @@ impl Beat {
     /// When to [`judge`](Beat::judge) next.
     pub(super) fn due(&self) -> Instant {
         let alive = match self.asked {
-            Some(asked) => asked + ANSWER,
+            Some(_) => self.again,
             None => self.heard + SILENCE,
         };
         if self.sent > self.pinged { alive.min(self.proof) } else { alive }
@@ -96,7 +99,8 @@ impl Beat {
     /// `reads` is whether an answer would have been seen.
     ///
     /// Silence proves nothing while the server may be busy with what it was sent: a kubelet reads no further, pings included, until the
-    /// process has read its standard input. So it is asked soon after each message: once it has answered, silence counts.
+    /// process has read its standard input. So it is asked soon after each message: once it has answered, silence counts. What counts is
+    /// the first ask: it is asked again after every message, and, where it takes nothing more, every two seconds in vain.
     pub(super) fn judge(&mut self, now: Instant, reads: bool) -> Act {
         if now < self.due() {
             return Act::Wait;
@@ -109,7 +113,8 @@ impl Beat {
                 return Act::GiveUp(Silence::Busy);
             }
         }
-        (self.asked, self.proof) = (Some(now), now + PROOF);
+        self.asked.get_or_insert(now);
+        (self.again, self.proof) = (now + ANSWER, now + PROOF);
         Act::Ping(self.sent.to_be_bytes())
     }
 }
@@ -130,11 +135,15 @@ mod tests {
         Unread(char),
         /// A ping is due that does not go, since other bytes wait to be sent.
         Held,
+        /// From the last event until now the same each time that one is due.
+        Clogged,
+        /// From the last event until now something is sent every 24 s, and each ping that is due goes.
+        Chats,
     }
 
     #[test]
     fn who_is_silent_is_asked_and_who_is_busy_is_left_alone() {
-        use At::{Answered, Heard, Held, Judged, Sent, Unread};
+        use At::{Answered, Chats, Clogged, Heard, Held, Judged, Sent, Unread};
         for (name, story) in [
             ("silent", &[(19, Judged('w')), (20, Judged('p')), (44, Judged('w')), (45, Judged('g'))][..]),
             ("talks", &[(19, Heard), (20, Judged('w')), (38, Judged('w')), (39, Judged('p'))]),
@@ -209,6 +218,14 @@ mod tests {
                 &[(1, Sent), (3, Judged('p')), (14_399, Judged('p')), (14_424, Judged('b'))],
             ),
             (
+                "takes nothing more",
+                &[(1, Sent), (3, Held), (14_399, Clogged), (14_400, Judged('w')), (14_401, Judged('b'))],
+            ),
+            (
+                "hangs while it is sent something now and then",
+                &[(1, Chats), (14_399, Chats), (14_401, Sent), (14_402, Judged('w')), (14_403, Judged('b'))],
+            ),
+            (
                 "is not read",
                 &[
                     (20, Unread('p')),
@@ -221,7 +238,9 @@ mod tests {
         ] {
             let begin = Instant::now();
             let (mut beat, mut ping) = (Beat::new(begin), [0; 8]);
+            let mut last = 0;
             for (second, at) in story {
+                let since = std::mem::replace(&mut last, *second);
                 let now = begin + Duration::from_secs(*second);
                 let (expected, reads) = match at {
                     Heard => {
@@ -238,6 +257,21 @@ mod tests {
                     }
                     Held => {
                         assert!(matches!(beat.judge(now, true), Act::Ping(_)), "{name}, second {second}");
+                        continue;
+                    }
+                    Clogged | Chats => {
+                        for past in since + 1..=*second {
+                            let now = begin + Duration::from_secs(past);
+                            if matches!(at, Chats) && past % 24 == 1 {
+                                beat.sent(now);
+                            }
+                            match (now >= beat.due(), beat.judge(now, true)) {
+                                (false, Act::Wait) => {}
+                                (true, Act::Ping(_)) if matches!(at, Clogged) => {}
+                                (true, Act::Ping(_)) => beat.pinged(),
+                                (_, act) => panic!("{name}, second {past}: {act:?}"),
+                            }
+                        }
                         continue;
                     }
                     Judged(expected) => (*expected, true),
