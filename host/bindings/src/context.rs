@@ -97,6 +97,16 @@ impl Context {
         self.limit.or_else(|| self.meter.noted())
     }
 
+    /// The limit of this guest's memory, if there is one.
+    pub fn memory(&self) -> Option<Limit> {
+        self.memory
+    }
+
+    /// What the host may hold for this guest's requests, those of `wasi:http` among them.
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
     /// What this guest's use of connections is counted by.
     pub fn meter(&self) -> &Meter {
         &self.meter

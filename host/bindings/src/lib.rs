@@ -54,7 +54,7 @@ pub use outgoing::OutgoingBody;
 pub use pending::Pending;
 pub use poll::Pollable;
 pub use reflectors::{Reflector, ReflectorOptions, Snapshot};
-pub use request::Request;
+pub use request::{Held, Holding, Request};
 pub use response::Response;
 pub use streams::{ByteStream, EventStream, JsonStream, LineStream};
 pub use tunnels::{Process, ProcessOptions};

@@ -104,12 +104,17 @@ impl AsRef<[u8]> for Charged {
     }
 }
 
-/// What all requests of one guest hold.
+/// What all requests of one guest hold. Clones count together.
 #[derive(Clone)]
-pub(crate) struct Held {
+pub struct Held {
     free: Arc<Semaphore>,
     /// Of the guest's memory, where that is what bounds it.
     limit: Option<Limit>,
+}
+
+/// What something holds of that, until it is dropped.
+pub struct Holding {
+    _taken: OwnedSemaphorePermit,
 }
 
 impl Default for Held {
@@ -132,6 +137,11 @@ impl Held {
             None => (HELD, None),
         };
         Self { free: Arc::new(Semaphore::new(bytes / Self::UNIT)), limit }
+    }
+
+    /// Holds so many bytes. Errors: they are more than are left; [`Code::Limit`] where the limit of the guest's memory is why.
+    pub fn hold(&self, bytes: usize) -> Result<Holding, Error> {
+        self.take(bytes).map(|taken| Holding { _taken: taken }).ok_or_else(|| self.full())
     }
 
     /// That no more may be held.

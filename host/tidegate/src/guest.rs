@@ -6,7 +6,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::limits::Memory;
-use crate::wasi::{Itself, Own, Reach, Web};
+use crate::wasi::{self, Itself, Own, Reach, Web};
 
 /// The data of a guest's store.
 pub(crate) struct Guest {
@@ -25,9 +25,10 @@ impl Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
         let Itself { wasi, reach, own } = &mut itself;
-        let web = Web::new(reach.clone(), context.meter().clone());
-        let (wasi, reach, own) = (wasi.build(), reach.clone(), *own);
-        Self { context, table, wasi, reach, web, own, http: WasiHttpCtx::new(), memory }
+        let web = Web::new(reach.clone(), &context);
+        let (wasi, reach, own) = (wasi.build(), reach.clone(), std::mem::take(own));
+        let http = wasi::fields_within(context.memory());
+        Self { context, table, wasi, reach, web, own, http, memory }
     }
 }
 

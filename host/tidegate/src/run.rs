@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tidegate_api::middleware::Middleware;
 use tidegate_bindings::{Context, Surroundings};
-use tidegate_grants::{Grants, Limit, Limits};
+use tidegate_grants::{Grants, Limit, LimitKind, Limits};
 use tidegate_registry::Registry;
 use tidegate_transport::Options;
 use wasmtime::{Store, UpdateDeadline};
@@ -26,6 +26,9 @@ use crate::wasi;
 
 /// How many bytes a guest may hand over in one call: more than the largest body, so that a larger one is an error and no trap.
 const ONE_CALL: usize = 512 << 20;
+
+/// As many at least, however little memory it has.
+const LEAST_CALL: usize = 16 << 20;
 
 /// A run to be: nothing is granted, the streams are this process' own, and there are no arguments, unless set.
 pub struct RunBuilder {
@@ -228,7 +231,7 @@ impl Parts {
         let memory = Memory::new(&self.limits, engine.slot);
         let guest = Guest::new(context, itself, memory);
         let mut store = Store::new(&engine.wasmtime, guest);
-        store.set_hostcall_fuel(ONE_CALL);
+        store.set_hostcall_fuel(one_call(&self.limits));
         // At each tick of the epoch the guest gives way, and goes on when it is polled again.
         store.set_epoch_deadline(1);
         match clock {
@@ -276,6 +279,17 @@ async fn work(parts: Box<Parts>, clock: Option<Arc<Clock>>) -> Result<Outcome, R
 
 fn uninstantiated(script: &Script, error: &wasmtime::Error) -> RunError {
     RunError::Instantiate { name: script.name().to_owned(), detail: format!("{error:#}") }
+}
+
+/// How many bytes a guest of so much memory may hand over in one call. Lists take more in the host than in the guest, and what a guest
+/// has once it can hand over many times.
+fn one_call(limits: &Limits) -> usize {
+    match limits.get(LimitKind::Memory) {
+        Some(Limit::Memory(bytes)) => {
+            usize::try_from(bytes.saturating_mul(2)).unwrap_or(ONE_CALL).clamp(LEAST_CALL, ONE_CALL)
+        }
+        _ => ONE_CALL,
+    }
 }
 
 /// Whether the guest's own code failed, and not what came before it.

@@ -17,8 +17,12 @@ fn files_and_sockets() {
     let path = folder.path().to_str().unwrap();
     let files = format!("--wasi-read={path} --limit-streams=16");
     let sockets = "--wasi-net --limit-streams=16";
-    let rows: [(&str, &str, &[&str]); 3] =
-        [("files", &files, &[path]), ("tcp", sockets, &[]), ("udp", sockets, &[])];
+    let rows: [(&str, &str, &[&str]); 4] = [
+        ("files", &files, &[path]),
+        ("file-streams", &files, &[]),
+        ("tcp", sockets, &[]),
+        ("udp", sockets, &[]),
+    ];
     for (what, flags, rest) in rows {
         let run = |how: &str, count: &str| {
             let words: Vec<&str> = [what].iter().chain(rest).chain([&count]).copied().collect();
@@ -64,4 +68,39 @@ fn requests() {
         run(&peer, "handles", limit, path).expect_code(0);
     }
     eventually("all are closed", || peer.open() == 0);
+}
+
+#[test]
+fn what_is_kept_of_requests_is_bounded_by_memory() {
+    for what in ["unsent", "fields"] {
+        let run = |limit: &str, count: &str| glutton("fails", limit, &[what, count]);
+        // Unlimited, these hold as much as they may.
+        run("", "400").expect_code(0);
+        run("--limit-memory=64MiB", "40").expect_code(0);
+        let outcome = run("--limit-memory=16MiB", "4000").expect_code(124);
+        let told = "needs more memory than its limit of 16MiB (--limit-memory)";
+        assert!(outcome.stderr.contains(told), "{what}: {outcome:?}");
+        let made = outcome.stdout.lines().count();
+        assert!((20..200).contains(&made), "{what}: {made}");
+    }
+}
+
+#[test]
+fn looking_names_up_counts() {
+    let run = |limit: &str| {
+        let flags = format!("--wasi-net=localhost:80 {limit}");
+        glutton("fails", &flags, &["names", "100"])
+    };
+    run("").expect_code(0);
+    run("--limit-streams=100 --limit-requests=100/s").expect_code(0);
+    for (limit, told) in [
+        ("--limit-requests=10/h", "makes more requests than its limit of 10/h (--limit-requests)"),
+        (
+            "--limit-streams=16 --limit-requests=10/s",
+            "would have more open than its limit of 16 streams (--limit-streams)",
+        ),
+    ] {
+        let outcome = run(limit).expect_code(124);
+        assert!(outcome.stderr.contains(told), "{limit}: {outcome:?}");
+    }
 }

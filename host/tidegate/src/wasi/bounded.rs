@@ -1,5 +1,8 @@
 //! The files and sockets that a guest opens by itself, bounded: each costs the host a descriptor of its own.
 
+use std::any::Any;
+use std::sync::{Arc, Weak};
+
 use tidegate_grants::{Limit, LimitKind, Limits};
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
@@ -13,21 +16,22 @@ use wasmtime_wasi::p2::bindings::sockets::{tcp_create_socket, udp_create_socket}
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::WasiSocketsView;
 
+use super::pinned;
 use crate::guest::Guest;
 
 /// Which WASI wasmtime-wasi's own functions are of, that these stand in for.
-const VERSION: &str = "0.2.12";
+pub(super) const VERSION: &str = "0.2.12";
 
 /// What a socket that was accepted is.
 type Accepted = (Resource<TcpSocket>, Resource<DynInputStream>, Resource<DynOutputStream>);
 
-/// How much a guest may have open by itself.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a guest has open by itself, and how much that may be.
+#[derive(Debug, Default)]
 pub(crate) struct Own {
     /// None where there is no limit.
-    pub(super) most: Option<(Limit, u32)>,
-    /// Folders that were open from the start.
-    pub(super) preopened: usize,
+    most: Option<(Limit, u32)>,
+    /// The files and folders that it opened. A stream keeps its file open, whatever becomes of the descriptor that it came from.
+    files: Vec<Weak<dyn Any + Send + Sync>>,
 }
 
 impl Own {
@@ -36,7 +40,19 @@ impl Own {
             Some(limit @ Limit::Streams(most)) => Some((limit, most)),
             _ => None,
         };
-        Own { most, preopened: 0 }
+        Own { most, files: Vec::new() }
+    }
+
+    /// Counts what was opened, until nothing of the guest's holds it.
+    fn opened(&mut self, descriptor: &Descriptor) {
+        if self.most.is_none() {
+            return;
+        }
+        let file: Arc<dyn Any + Send + Sync> = match descriptor {
+            Descriptor::File(file) => file.file.clone(),
+            Descriptor::Dir(folder) => folder.dir.clone(),
+        };
+        self.files.push(Arc::downgrade(&file));
     }
 }
 
@@ -44,10 +60,10 @@ impl Guest {
     /// Whether it may open one more; where not, that is noted.
     fn may_open(&mut self) -> bool {
         let Some((limit, most)) = self.own.most else { return true };
-        let is_open = |entry: &&mut (dyn std::any::Any + Send)| {
-            entry.is::<Descriptor>() || entry.is::<TcpSocket>() || entry.is::<UdpSocket>()
-        };
-        let open = self.table.iter_mut().filter(is_open).count().saturating_sub(self.own.preopened);
+        self.own.files.retain(|file| file.strong_count() > 0);
+        // The streams of a socket are its children: none outlives it.
+        let is_socket = |entry: &&mut (dyn Any + Send)| entry.is::<TcpSocket>() || entry.is::<UdpSocket>();
+        let open = self.own.files.len() + self.table.iter_mut().filter(is_socket).count();
         let may = open < most as usize;
         if !may {
             self.context.meter().note(Some(limit));
@@ -56,17 +72,26 @@ impl Guest {
     }
 }
 
-/// Bounds what an interface that was added opens.
-pub(super) fn add_to_linker(linker: &mut Linker<Guest>, interface: &str) -> Result<()> {
-    let add: fn(&mut Linker<Guest>, &str) -> Result<()> = match interface {
+/// Puts functions of ours in the place of those that were added.
+pub(super) type Shadow = fn(&mut Linker<Guest>, &str) -> Result<()>;
+
+/// What bounds an interface.
+pub(super) fn shadow(interface: &str) -> Option<Shadow> {
+    Some(match interface {
         "wasi:filesystem/types" => files,
+        "wasi:http/types" => pinned::add_to_linker,
         "wasi:sockets/tcp" => accepted,
         "wasi:sockets/tcp-create-socket" => tcp,
         "wasi:sockets/udp-create-socket" => udp,
-        _ => return Ok(()),
-    };
+        _ => return None,
+    })
+}
+
+/// Bounds what an interface that was added opens.
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>, interface: &str) -> Result<()> {
+    let Some(shadow) = shadow(interface) else { return Ok(()) };
     linker.allow_shadowing(true);
-    let added = add(linker, &format!("{interface}@{VERSION}"));
+    let added = shadow(linker, &format!("{interface}@{VERSION}"));
     linker.allow_shadowing(false);
     added
 }
@@ -84,7 +109,10 @@ fn files(linker: &mut Linker<Guest>, interface: &str) -> Result<()> {
                 let mut own = guest.filesystem();
                 let opened = own.open_at(folder, path_flags, path, open_flags, flags).await;
                 Ok((match opened {
-                    Ok(file) => Ok(file),
+                    Ok(file) => {
+                        guest.own.opened(guest.table.get(&file)?);
+                        Ok(file)
+                    }
                     Err(error) => Err(own.convert_error_code(error)?),
                 },))
             })

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use hyper::client::conn::http1;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use rustls_platform_verifier::BuilderVerifierExt;
+use tidegate_bindings::{Context, Held};
 use tidegate_grants::{Endpoint, Host};
 use tidegate_transport::{Meter, Slot};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,6 +29,7 @@ use wasmtime_wasi_http::{
 };
 
 use super::net::{Reach, Refused};
+use super::pinned;
 use crate::guest::Guest;
 
 /// How long a step takes at most, unless the guest asks for less.
@@ -47,11 +49,12 @@ impl WasiHttpView for Guest {
 pub(crate) struct Web {
     reach: Reach,
     meter: Meter,
+    held: Held,
 }
 
 impl Web {
-    pub(crate) fn new(reach: Reach, meter: Meter) -> Web {
-        Web { reach, meter }
+    pub(crate) fn new(reach: Reach, context: &Context) -> Web {
+        Web { reach, meter: context.meter().clone(), held: context.held().clone() }
     }
 
     /// A limit as a guest is told it here. That it was is noted: no error of ours tells it.
@@ -72,9 +75,31 @@ impl WasiHttpHooks for Web {
         options: Option<RequestOptions>,
         _: Driver,
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Driver)>> + Send> {
-        let web = self.clone();
-        Box::new(async move { send(&web, request, &Deadlines::of(options)).await })
+        let (web, held) = (self.clone(), self.held.hold(head(&request)));
+        Box::new(async move {
+            let _held = held.map_err(|error| web.limited(&error))?;
+            send(&web, request, &Deadlines::of(options)).await
+        })
     }
+
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        1
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        pinned::PIECE
+    }
+}
+
+/// What the head of a request takes, roughly.
+fn head(request: &Request<WasiBody>) -> usize {
+    const FIELD: usize = 64;
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + FIELD).sum::<usize>();
+    let method = request.method().as_str().len();
+    let host = request.uri().authority().map_or(0, |host| host.as_str().len());
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    fields + method + host + path
 }
 
 /// What the guest asked for, within ours.
@@ -155,7 +180,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 async fn connect(reach: &Reach, endpoint: &Endpoint, tls: bool, within: Duration) -> Result<Box<dyn Stream>> {
     let stream = reach.connect(endpoint, within).await.map_err(|refused| match refused {
         Refused::NotGranted => Error::HttpRequestDenied,
-        Refused::NotFound => Error::DestinationUnavailable,
+        Refused::NotFound | Refused::Limited => Error::DestinationUnavailable,
     })?;
     if !tls {
         return Ok(Box::new(stream));
@@ -188,7 +213,10 @@ impl Body for Sent {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         Poll::Ready(frame.map(|frame| counted(&self.web, frame)))
     }
@@ -227,7 +255,10 @@ impl Body for Received {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             let next = tokio::time::Instant::now() + self.silence;
             self.timer.as_mut().reset(next);

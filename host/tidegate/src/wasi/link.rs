@@ -127,6 +127,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_bounded_is_there() {
+        for (name, offer) in INTERFACES {
+            let Some(shadow) = bounded::shadow(name) else { continue };
+            let mut linker = Linker::new(&wasmtime::Engine::default());
+            offer(&mut linker).unwrap();
+            // Without leave to shadow, what is there already cannot be added.
+            assert!(shadow(&mut linker, &format!("{name}@{}", bounded::VERSION)).is_err(), "{name}");
+        }
+    }
+
+    #[test]
     fn all_of_them_fit_one_linker() {
         let mut linker = Linker::new(&wasmtime::Engine::default());
         add_to_linker(&mut linker, &|_| true).unwrap();

@@ -2,17 +2,23 @@
 //! data out.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::vec;
 
+use tidegate_transport::{Meter, Slot};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::{DynPollable, Network, Pollable, subscribe};
 
-use super::net::{Reach, Refused};
+use super::net::{LOOK_UP, Reach, Refused};
 use crate::guest::Guest;
 use wit::wasi::sockets::ip_name_lookup::{Host, HostResolveAddressStream};
 use wit::wasi::sockets::network::{ErrorCode, IpAddress};
+
+/// How long a name may be: more than any of DNS.
+const NAME: usize = 1024;
 
 #[allow(
     missing_docs,
@@ -128,13 +134,37 @@ fn code(refused: Refused) -> ErrorCode {
     match refused {
         Refused::NotGranted => ErrorCode::AccessDenied,
         Refused::NotFound => ErrorCode::NameUnresolvable,
+        Refused::Limited => ErrorCode::TemporaryResolverFailure,
     }
 }
 
-/// A guest's table and where it may go.
+/// Asks the system, when it is this guest's turn.
+async fn resolve(
+    reach: Reach,
+    meter: Meter,
+    slot: Slot,
+    place: Arc<Semaphore>,
+    name: String,
+) -> Result<Vec<IpAddr>, Refused> {
+    if let Err(error) = meter.ask(LOOK_UP).await {
+        meter.note(error.limit());
+        return Err(Refused::Limited);
+    }
+    let turn = place.acquire_owned().await.map_err(|_| Refused::Limited)?;
+    // What the system was asked cannot be called back: it counts until it has been answered, even if nobody waits for it any more.
+    let asked = tokio::spawn(async move {
+        let resolved = reach.resolve(&name).await;
+        drop((turn, slot));
+        resolved
+    });
+    asked.await.unwrap_or(Err(Refused::NotFound))
+}
+
+/// A guest's table, where it may go and what it is counted by.
 pub(super) struct Lookup<'a> {
     table: &'a mut ResourceTable,
     reach: &'a Reach,
+    meter: &'a Meter,
 }
 
 struct HasLookup;
@@ -147,6 +177,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     wit::wasi::sockets::ip_name_lookup::add_to_linker::<Guest, HasLookup>(linker, |guest| Lookup {
         table: &mut guest.table,
         reach: &guest.reach,
+        meter: guest.context.meter(),
     })
 }
 
@@ -157,8 +188,21 @@ impl Host for Lookup<'_> {
         name: String,
     ) -> Result<Result<Resource<Addresses>, ErrorCode>> {
         self.table.get(&network)?;
-        let reach = self.reach.clone();
-        let task = tokio::spawn(async move { reach.resolve(&name).await });
+        if name.len() > NAME {
+            return Ok(Err(ErrorCode::InvalidArgument));
+        }
+        let place = match self.reach.look_up() {
+            Ok(place) => place,
+            Err(refused) => return Ok(Err(code(refused))),
+        };
+        let slot = match self.meter.open() {
+            Ok(slot) => slot,
+            Err(error) => {
+                self.meter.note(error.limit());
+                return Ok(Err(code(Refused::Limited)));
+            }
+        };
+        let task = tokio::spawn(resolve(self.reach.clone(), self.meter.clone(), slot, place, name));
         Ok(Ok(self.table.push(Addresses::Running(task))?))
     }
 }

@@ -10,6 +10,7 @@ mod http;
 mod link;
 mod lookup;
 mod net;
+mod pinned;
 mod protected;
 
 use std::ffi::OsString;
@@ -25,6 +26,7 @@ pub(crate) use bounded::Own;
 pub(crate) use http::Web;
 pub(crate) use link::add_to_linker;
 pub(crate) use net::Reach;
+pub(crate) use pinned::fields_within;
 use protected::Protected;
 
 /// What is around a guest.
@@ -48,7 +50,7 @@ pub(crate) struct Itself {
 /// goes on without it.
 pub(crate) fn context(around: &Around<'_>, authority: Authority) -> (Itself, Authority) {
     let mut wasi = WasiCtx::builder();
-    let mut own = Own::of(around.limits);
+    let own = Own::of(around.limits);
     let grants = authority.grants().wasi();
     if is_empty(grants) {
         return (Itself { wasi, reach: Reach::nothing(), own }, authority);
@@ -56,7 +58,6 @@ pub(crate) fn context(around: &Around<'_>, authority: Authority) -> (Itself, Aut
     let warn = |text: &str| around.options.observer.event(&Event::Warning { text });
     let protected = Protected::find(around, &authority);
     let open = files::open(&mut wasi, grants, &protected, &warn);
-    own.preopened = open.len();
     wasi.envs(&authority.guest_variables());
     let reach = match grants.is_empty(Kind::Net) {
         true => Reach::nothing(),

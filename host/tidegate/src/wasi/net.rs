@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tidegate_authority::{ConnectError, ConnectFailure, GuestNet, TcpStream};
 use tidegate_grants::{Endpoint, Host};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
@@ -15,7 +16,13 @@ use wasmtime_wasi::sockets::SocketAddrUse;
 const REMEMBERED: usize = 4096;
 
 /// How long a look-up may take.
-const LOOK_UP: Duration = Duration::from_secs(30);
+pub(super) const LOOK_UP: Duration = Duration::from_secs(30);
+
+/// How many of a guest's look-ups the system works on at a time, each on a thread of the process'. More wait.
+const AT_ONCE: usize = 16;
+
+/// How many of a guest's look-ups there may be, waiting or not.
+const LOOK_UPS: usize = 1024;
 
 /// One guest's own reach into the network. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +33,8 @@ struct Policy {
     /// What the guest's own look-ups gave: which names stand for an address. A socket is opened by address, and a grant may be of
     /// a name.
     names: Mutex<HashMap<IpAddr, Vec<Host>>>,
+    /// The look-ups that may begin. Each holds a clone.
+    look_ups: Arc<Semaphore>,
 }
 
 /// Why a guest may not.
@@ -35,6 +44,8 @@ pub(super) enum Refused {
     NotGranted,
     /// The name leads nowhere, or nobody answers there.
     NotFound,
+    /// A limit does not allow it now.
+    Limited,
 }
 
 impl From<ConnectError> for Refused {
@@ -53,7 +64,11 @@ impl Reach {
     }
 
     pub(super) fn new(net: GuestNet) -> Self {
-        Self(Some(Arc::new(Policy { net, names: Mutex::default() })))
+        Self(Some(Arc::new(Policy {
+            net,
+            names: Mutex::default(),
+            look_ups: Arc::new(Semaphore::new(AT_ONCE)),
+        })))
     }
 
     /// Judges every socket address that the guest uses.
@@ -65,6 +80,13 @@ impl Reach {
             let judged = tokio::spawn(async move { policy.admits(address, purpose).await });
             Box::pin(async move { judged.await.unwrap_or(false) })
         });
+    }
+
+    /// A place among this guest's look-ups. Errors: it has no reach, or has too many.
+    pub(super) fn look_up(&self) -> Result<Arc<Semaphore>, Refused> {
+        let look_ups = &self.0.as_ref().ok_or(Refused::NotGranted)?.look_ups;
+        // One is the policy's.
+        if Arc::strong_count(look_ups) > LOOK_UPS { Err(Refused::Limited) } else { Ok(look_ups.clone()) }
     }
 
     /// The addresses of a name that is granted, if only for one port: a socket is judged again with its port.

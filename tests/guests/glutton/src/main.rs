@@ -3,7 +3,8 @@
 //! ```text
 //! glutton HOW WHAT …
 //! WHAT: memory MIB | loop | naps | sleep | streams URL COUNT | clients URL COUNT | reflectors URL COUNT | listeners COUNT |
-//!       requests URL COUNT | flood URL COUNT | read URL PATH | read-whole URL PATH | send URL MIB | body URL MIB | files FOLDER COUNT | tcp COUNT | udp COUNT | web AUTHORITY PATH COUNT
+//!       requests URL COUNT | flood URL COUNT | read URL PATH | read-whole URL PATH | send URL MIB | body URL MIB | files FOLDER COUNT | file-streams COUNT | tcp COUNT | udp COUNT | web AUTHORITY PATH COUNT |
+//!       unsent COUNT | fields COUNT | names COUNT
 //! ```
 //!
 //! `HOW` it takes that it is refused something: it `handles` that, `fails` or `panics`.
@@ -69,6 +70,10 @@ fn want(what: &[&str]) -> Result<(), String> {
             client(url)?.send(request).map(drop).map_err(|error| shown(&error))
         }
         ["files", folder, count] => own::files(folder, number(count)),
+        ["file-streams", count] => own::file_streams(number(count)),
+        ["unsent", count] => own::unsent(number(count)),
+        ["fields", count] => own::fields(number(count)),
+        ["names", count] => own::names(number(count)),
         ["tcp", count] => own::sockets(number(count), own::tcp),
         ["udp", count] => own::sockets(number(count), own::udp),
         ["web", authority, path, count] => own::web(authority, path, number(count)),
