@@ -89,7 +89,7 @@ impl Process {
     /// server says that it never ran; [`exit`](Process::exit) tells. Cancel-safe.
     ///
     /// Errors, once, after the output before it: those of [`Tunnel::next`], and [`Code::Protocol`] where the tunnel ended without a word
-    /// about the process.
+    /// about the process. Where it is known how the process ended, only [`Code::Limit`] is one: output is missing.
     pub async fn next(&self) -> Result<Option<Vec<Chunk>>, Error> {
         let mut output = self.output.lock().await;
         self.fill(&mut output).await;

@@ -30,6 +30,11 @@ impl Output {
                 return self
                     .end(|| Error::new(Code::Protocol, "the tunnel ended without a word about its process"));
             }
+            // Output is missing, and a script that takes the exit code for the end of it is to know.
+            Err(error) if error.code() == Code::Limit => {
+                (self.ended, self.over) = (Some(Err(error)), true);
+                return;
+            }
             // How the process ended is known: how the tunnel did is not worth a word.
             Err(error) => return self.end(|| error),
         };
@@ -92,7 +97,9 @@ mod tests {
     #[test]
     fn what_comes_of_a_tunnel_is_output_and_one_end() {
         const SUCCESS: &str = r#"{"status":"Success"}"#;
+        const LIMITED: &str = "limit: no more";
         let cut = || Err(Error::new(Code::Protocol, "cut"));
+        let limited = || Err(Error::new(Code::Limit, "no more"));
         for (name, story, written, end) in [
             (
                 "all of it",
@@ -116,6 +123,8 @@ mod tests {
             ("an empty status first", vec![piece(3, "", true), piece(3, SUCCESS, true), Ok(None)], "", "0"),
             ("two of them", vec![piece(3, SUCCESS, true), piece(3, "{}", true), Ok(None)], "", "0"),
             ("cut after it", vec![piece(3, SUCCESS, true), cut()], "", "0"),
+            ("limited after it", vec![piece(3, SUCCESS, true), limited()], "", LIMITED),
+            ("limited before it", vec![piece(1, "a", true), limited()], "a", LIMITED),
             ("cut before it", vec![piece(1, "a", true), cut()], "a", "protocol: cut"),
             (
                 "no status",
