@@ -251,8 +251,8 @@ impl Parts {
 async fn run(parts: Box<Parts>) -> Result<Outcome, RunError> {
     let Some(clock) = Clock::start(&parts.limits).map(Arc::new) else { return work(parts, None).await };
     let script = parts.script.clone();
-    let _watched = script.0.engine.0.ticker.watch(&clock).map_err(RunError::NoClock)?;
-    match timed(&clock, work(parts, Some(clock.clone()))).await {
+    let watched = script.0.engine.0.ticker.watch(&clock).map_err(RunError::NoClock)?;
+    match timed(&watched, work(parts, Some(clock.clone()))).await {
         Ok(outcome) => outcome,
         Err(limit) => Ok(Outcome { ending: Ending::Limited(Limited::of(limit)) }),
     }

@@ -45,7 +45,8 @@ impl Clock {
     /// The guest's turn begins, on this thread.
     pub(crate) fn begin(&self) {
         self.from.store(self.processor(), Ordering::Relaxed);
-        self.since.store(self.now(), Ordering::Relaxed);
+        // Before the ticker's plan is looked at: one of both sees the other.
+        self.since.store(self.now(), Ordering::SeqCst);
     }
 
     /// What has been reached in this turn, which goes on. On its thread.
@@ -71,7 +72,7 @@ impl Clock {
 
     /// Whether it is the guest's turn.
     pub(super) fn is_running(&self) -> bool {
-        self.since.load(Ordering::Relaxed) > 0
+        self.since.load(Ordering::SeqCst) > 0
     }
 
     /// The soonest that a limit can be reached, if the guest computes from now on. Callable from any thread.

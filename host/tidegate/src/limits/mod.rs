@@ -7,7 +7,6 @@ mod ticker;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 
 use tidegate_grants::Limit;
@@ -15,14 +14,15 @@ use tokio::time::sleep_until;
 
 pub(crate) use clock::Clock;
 pub(crate) use memory::Memory;
-pub(crate) use ticker::Ticker;
+pub(crate) use ticker::{Ticker, Watched};
 
 /// Does the work on the guest's time: it ends with the limit that was reached, where the work waits or has given way.
-pub(crate) async fn timed<T>(clock: &Arc<Clock>, work: impl Future<Output = T>) -> Result<T, Limit> {
+pub(crate) async fn timed<T>(watched: &Watched, work: impl Future<Output = T>) -> Result<T, Limit> {
+    let clock = watched.clock();
     let mut work = pin!(work);
     let mut alarm = clock.end().map(|end| Box::pin(sleep_until(end)));
     poll_fn(|context| {
-        clock.begin();
+        watched.begin();
         let polled = work.as_mut().poll(context);
         let reached = clock.pause();
         if let Poll::Ready(done) = polled {

@@ -1,6 +1,7 @@
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Clock;
 
@@ -9,8 +10,8 @@ const PRECISION: Duration = Duration::from_millis(5);
 
 /// Makes guests that compute look at their clocks, once one of them can have run out.
 ///
-/// Its thread lives while there is a guest whose time is limited, and sleeps until the soonest of them can be over: a guest that waits costs no
-/// tick.
+/// Its thread lives while there is a guest whose time is limited, and sleeps until the soonest of those whose turn it is can be over: a
+/// guest that waits costs nothing.
 #[derive(Clone)]
 pub(crate) struct Ticker(Arc<Shared>);
 
@@ -18,7 +19,13 @@ struct Shared {
     tick: Box<dyn Fn() + Send + Sync>,
     state: Mutex<State>,
     changed: Condvar,
+    born: Instant,
+    /// When its thread looks at the clocks again, in nanoseconds since `born`; [`ASK`] where it must be told of whoever begins.
+    next: AtomicU64,
 }
+
+/// While the thread looks, and while it sleeps without end.
+const ASK: u64 = u64::MAX;
 
 #[derive(Default)]
 struct State {
@@ -35,7 +42,8 @@ pub(crate) struct Watched {
 impl Ticker {
     /// `tick` makes whatever computes look at its clock.
     pub(crate) fn new(tick: impl Fn() + Send + Sync + 'static) -> Ticker {
-        Ticker(Arc::new(Shared { tick: Box::new(tick), state: Mutex::default(), changed: Condvar::new() }))
+        let (state, changed, next) = (Mutex::default(), Condvar::new(), AtomicU64::new(ASK));
+        Ticker(Arc::new(Shared { tick: Box::new(tick), state, changed, born: Instant::now(), next }))
     }
 
     /// Looks at a clock from now on. Errors: there is no thread to be had.
@@ -60,11 +68,14 @@ impl Shared {
     fn run(&self) {
         let mut state = self.lock();
         while !state.clocks.is_empty() {
-            let soonest = state.clocks.iter().map(|clock| clock.soonest()).min().unwrap_or(Duration::MAX);
-            let over = |clock: &Arc<Clock>| clock.is_running() && clock.soonest().is_zero();
-            if state.clocks.iter().any(over) {
+            // Who begins after its clock was looked at finds this, and waits for the lock to say so.
+            self.next.store(ASK, Ordering::SeqCst);
+            let running = state.clocks.iter().filter(|clock| clock.is_running());
+            let soonest = running.map(|clock| clock.soonest()).min().unwrap_or(Duration::MAX);
+            if soonest.is_zero() {
                 (self.tick)();
             }
+            self.next.store(self.within(soonest), Ordering::SeqCst);
             state = match self.changed.wait_timeout(state, soonest.max(PRECISION)) {
                 Ok((state, _)) => state,
                 Err(poisoned) => poisoned.into_inner().0,
@@ -73,8 +84,34 @@ impl Shared {
         state.running = false;
     }
 
+    /// A turn begins that can be over so soon.
+    fn expect(&self, soonest: Duration) {
+        if self.within(soonest) < self.next.load(Ordering::SeqCst) {
+            drop(self.lock());
+            self.changed.notify_one();
+        }
+    }
+
+    /// So long from now, as `next` has it.
+    fn within(&self, soonest: Duration) -> u64 {
+        let at = self.born.elapsed().saturating_add(soonest.max(PRECISION));
+        u64::try_from(at.as_nanos()).unwrap_or(ASK)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watched {
+    /// The guest's turn begins, on this thread.
+    pub(crate) fn begin(&self) {
+        self.clock.begin();
+        self.ticker.0.expect(self.clock.soonest());
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 }
 
@@ -87,7 +124,7 @@ impl Drop for Watched {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use tidegate_grants::Limits;
 
@@ -115,10 +152,20 @@ mod tests {
         assert!(!ticker.0.lock().running, "no thread before somebody needs it");
         let watched = [ticker.watch(&idle).unwrap(), ticker.watch(&busy).unwrap()];
         std::thread::sleep(Duration::from_millis(50));
-        assert_eq!(ticks.load(Ordering::Relaxed), 0, "nobody computes");
-        busy.begin();
-        eventually("it ticks", || ticks.load(Ordering::Relaxed) > 2);
-        busy.pause();
+        let sleeps = || ticker.0.next.load(Ordering::SeqCst) == ASK;
+        assert!(ticks.load(Ordering::Relaxed) == 0 && sleeps(), "nobody computes");
+        for _ in 0..3 {
+            let before = ticks.load(Ordering::Relaxed);
+            watched[1].begin();
+            eventually("it ticks", || ticks.load(Ordering::Relaxed) > before + 2);
+            busy.pause();
+            // Nothing is left to one of them, and little to the other, but both wait.
+            eventually("it sleeps without end", sleeps);
+            std::thread::sleep(PRECISION * 4);
+            let before = ticks.load(Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(30));
+            assert!(sleeps() && ticks.load(Ordering::Relaxed) == before);
+        }
         drop(watched);
         eventually("the thread ends", || !ticker.0.lock().running);
         let again = ticker.watch(&idle).unwrap();
