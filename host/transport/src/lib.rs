@@ -148,6 +148,12 @@ pub trait Transport: Send + Sync + 'static {
         Identity::of(self, self.server())
     }
 
+    /// The same connection for what is asked in the midst of another request, which has its place among what may be open already; none
+    /// where nothing is counted.
+    fn beside(&self) -> Option<Arc<dyn Transport>> {
+        None
+    }
+
     /// Sends one request and waits for the head of its response, at most for the request's deadline.
     ///
     /// `body` is for a body that is written while it is sent, and is not allowed besides `request.body`. Dropping the future

@@ -5,6 +5,7 @@
 
 mod flags;
 mod library;
+mod logs;
 mod own;
 mod program;
 mod requests;

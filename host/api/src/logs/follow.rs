@@ -306,10 +306,11 @@ impl Follower {
         }
     }
 
-    /// How the container stands; none where there is no such pod.
+    /// How the container stands; none where there is no such pod. While its log is open, this counts as a part of that.
     async fn sight(&mut self) -> Result<Option<Sight>, Error> {
         let request = Request::new(Method::Get, self.place.pod_path());
-        let body = match self.transport.clone().send(request, None).await {
+        let beside = if let Step::Read(_) = self.step { self.transport.beside() } else { None };
+        let body = match beside.unwrap_or_else(|| self.transport.clone()).send(request, None).await {
             Ok(response) => response.body.whole(MAX_BODY).await?,
             Err(error) if has_code(&error, 404) => return Ok(None),
             Err(error) => return Err(error),

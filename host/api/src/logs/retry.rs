@@ -16,6 +16,7 @@ pub(super) fn may_pass(error: &Error) -> bool {
         Code::Status => {
             error.status().is_some_and(|status| status.code >= 500 || matches!(status.code, 408 | 429))
         }
+        Code::Limit => error.limit().is_some_and(|limit| !limit.is_for_good()),
         _ => false,
     }
 }

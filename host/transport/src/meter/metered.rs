@@ -3,19 +3,28 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tidegate_kube::request::Request;
 
-use super::Meter;
+use super::{Meter, Slot};
 use crate::{
-    BodyReader, CredentialReport, Error, Identity, Kind, Response, Slot, Support, Transport, Tunnel,
+    BodyReader, CredentialReport, Error, Identity, Kind, Response, Support, Transport, Tunnel,
 };
 
 /// A transport whose use by one guest is counted.
 struct Metered {
     inner: Arc<dyn Transport>,
     meter: Meter,
+    place: Place,
+}
+
+/// What a request takes among what is open.
+#[derive(Clone, Copy)]
+enum Place {
+    Own,
+    /// That of another request, for which this one is made.
+    Others,
 }
 
 pub(super) fn around(meter: Meter, inner: Arc<dyn Transport>) -> Arc<dyn Transport> {
-    Arc::new(Metered { inner, meter })
+    Arc::new(Metered { inner, meter, place: Place::Own })
 }
 
 impl Transport for Metered {
@@ -41,6 +50,11 @@ impl Transport for Metered {
 
     fn identity(&self) -> Identity {
         self.inner.identity()
+    }
+
+    fn beside(&self) -> Option<Arc<dyn Transport>> {
+        let (inner, meter) = (self.inner.clone(), self.meter.clone());
+        Some(Arc::new(Metered { inner, meter, place: Place::Others }))
     }
 
     fn send(
@@ -76,7 +90,10 @@ impl Metered {
     /// A request that may be sent now, with what is left of its deadline, and its place among what is open. What waits has its place
     /// already: so no more wait than may be open.
     async fn admit(&self, mut request: Request) -> Result<(Request, Slot), Error> {
-        let slot = self.meter.open()?;
+        let slot = match self.place {
+            Place::Own => self.meter.open()?,
+            Place::Others => Slot(None),
+        };
         let waited = self.meter.ask(request.deadline).await?;
         request.deadline = request.deadline.saturating_sub(waited);
         Ok((request, slot))
