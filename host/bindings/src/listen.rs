@@ -149,11 +149,10 @@ impl Connected {
 
     async fn write(&self, bytes: &[u8]) -> Result<(), Error> {
         let stream = self.stream()?;
-        self.meter.spend(bytes.len())?;
         let mut left = bytes;
         while !left.is_empty() {
             stream.0.writable().await.map_err(broken)?;
-            left = &left[taken(stream.0.try_write(left))?..];
+            left = &left[self.send(&stream.0, left)?..];
         }
         Ok(())
     }
@@ -166,10 +165,18 @@ impl Connected {
             Some(ready) => ready.map_err(broken)?,
             None => return Ok(0),
         }
-        self.meter.spend(bytes.len())?;
-        let written = taken(stream.0.try_write(bytes))?;
-        self.meter.give_back(bytes.len() - written);
-        Ok(written as u64)
+        Ok(self.send(&stream.0, bytes)? as u64)
+    }
+
+    /// Sends what the guest may still move, as far as it is taken, and counts that.
+    fn send(&self, stream: &TcpStream, bytes: &[u8]) -> Result<usize, Error> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let most = self.meter.left()?.min(bytes.len());
+        let written = taken(stream.try_write(&bytes[..most]))?;
+        self.meter.spend(written)?;
+        Ok(written)
     }
 }
 

@@ -120,6 +120,18 @@ impl Meter {
         Ok(())
     }
 
+    /// How many bytes may still be moved, at least one; for those who spend them right after. Errors: none; then nothing is left.
+    pub fn left(&self) -> Result<usize, Error> {
+        let Some((_, most, spent)) = &self.0.bytes else { return Ok(usize::MAX) };
+        match most.saturating_sub(spent.load(Ordering::Relaxed)) {
+            0 => self.spend(1).map(|()| {
+                self.give_back(1);
+                1
+            }),
+            left => Ok(usize::try_from(left).unwrap_or(usize::MAX)),
+        }
+    }
+
     /// So many of the bytes that were to be moved were not.
     pub fn give_back(&self, bytes: usize) {
         if let Some((_, most, spent)) = &self.0.bytes {
@@ -251,6 +263,18 @@ mod tests {
         assert_eq!(meter.spend(1).unwrap_err().limit(), Some(Limit::Bytes(100)));
         meter.give_back(50);
         assert!(meter.spend(0).is_err(), "what was refused once is refused for good");
+    }
+
+    #[test]
+    fn what_is_left_is_refused_once_it_is_nothing() {
+        assert_eq!(meter(Limits::none()).left().unwrap(), usize::MAX);
+        let meter = meter(Limits::none().bytes(100));
+        meter.spend(99).unwrap();
+        assert_eq!(meter.left().unwrap(), 1);
+        meter.spend(1).unwrap();
+        assert_eq!(meter.left().unwrap_err().limit(), Some(Limit::Bytes(100)));
+        meter.give_back(50);
+        assert!(meter.left().is_err(), "for good");
     }
 
     #[tokio::test(start_paused = true)]

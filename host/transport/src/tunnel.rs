@@ -94,13 +94,10 @@ impl Tunnel {
         }
     }
 
-    /// Sends what can be taken now, off the front of `bytes`. Errors: as [`send`](Tunnel::send).
+    /// Sends what can be taken now, off the front of `bytes`, and counts no more than that. Errors: as [`send`](Tunnel::send).
     pub fn try_send(&self, channel: u8, bytes: &mut Bytes) -> Result<(), Error> {
-        let Some((meter, _)) = &self.meter else { return self.shared.try_send(channel, bytes) };
-        meter.spend(bytes.len())?;
-        let sent = self.shared.try_send(channel, bytes);
-        meter.give_back(bytes.len());
-        sent
+        let meter = self.meter.as_ref().map(|(meter, _)| meter);
+        self.shared.try_send(channel, bytes, |bytes| meter.map_or(Ok(()), |meter| meter.spend(bytes)))
     }
 
     /// Waits until [`try_send`](Tunnel::try_send) would take something or fail. Cancel-safe.

@@ -5,7 +5,7 @@ use tidegate_kube::request::Request;
 
 use super::{Meter, Slot};
 use crate::{
-    BodyReader, CredentialReport, Error, Identity, Kind, Response, Support, Transport, Tunnel,
+    BodyReader, Code, CredentialReport, Error, Identity, Kind, Response, Support, Transport, Tunnel,
 };
 
 /// A transport whose use by one guest is counted.
@@ -64,10 +64,15 @@ impl Transport for Metered {
     ) -> BoxFuture<'static, Result<Response, Error>> {
         Box::pin(async move {
             let (request, slot) = self.admit(request).await?;
-            self.meter.spend(request.body.as_ref().map_or(0, |body| body.len()))?;
+            let whole = request.body.as_ref().map_or(0, |body| body.len());
+            self.meter.spend(whole)?;
             let body = body.map(|body| body.metered(self.meter.clone()));
-            let response =
-                self.inner.clone().send(request, body).await.map_err(|error| self.charged(error))?;
+            let response = self.inner.clone().send(request, body).await.map_err(|error| {
+                if is_unsent(&error) {
+                    self.meter.give_back(whole);
+                }
+                self.charged(error)
+            })?;
             let Response { code, content_type, warnings, body } = response;
             Ok(Response { code, content_type, warnings, body: body.metered(self.meter.clone(), slot) })
         })
@@ -106,4 +111,10 @@ impl Metered {
         });
         self.meter.spend(told).err().unwrap_or(error)
     }
+}
+
+/// Whether nothing can have been sent. Where a connection broke, some of it may have been.
+fn is_unsent(error: &Error) -> bool {
+    use Code::{InvalidRequest, NoClient, NotConfigured, PermissionDenied, Unsupported};
+    matches!(error.code(), PermissionDenied | NoClient | InvalidRequest | Unsupported | NotConfigured)
 }

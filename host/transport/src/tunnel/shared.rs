@@ -106,24 +106,33 @@ impl Shared {
         .await;
     }
 
-    pub(super) fn try_send(&self, channel: u8, bytes: &mut Bytes) -> Result<(), Error> {
+    /// Takes what there is room for, in messages, each of which `charge` may refuse.
+    pub(super) fn try_send(
+        &self,
+        channel: u8,
+        bytes: &mut Bytes,
+        charge: impl Fn(usize) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut state = self.lock();
         match &state.end {
             Some(Err(error)) => return Err(error.clone()),
             Some(Ok(())) => return Err(Error::new(Code::Closed, "the other end of this tunnel has ended")),
             None => {}
         }
-        let mut sent = false;
+        let (mut sent, mut charged) = (false, Ok(()));
         while !bytes.is_empty() && state.outgoing.has_room() {
-            let message = bytes.split_to(bytes.len().min(MESSAGE));
-            let length = message.len();
-            state.outgoing.push((channel, message), length);
+            let length = bytes.len().min(MESSAGE);
+            charged = charge(length);
+            if charged.is_err() {
+                break;
+            }
+            state.outgoing.push((channel, bytes.split_to(length)), length);
             sent = true;
         }
         if sent {
             state.wake();
         }
-        Ok(())
+        charged
     }
 
     pub(super) async fn writable(&self) {

@@ -304,7 +304,7 @@ mod tests {
         // Nothing can be written there.
         let io = join(Cursor::new(said), Cursor::new(Box::<[u8]>::default()));
         let shared = Arc::new(Shared::default());
-        shared.try_send(0, &mut Bytes::from_static(b"x")).expect("room");
+        shared.try_send(0, &mut Bytes::from_static(b"x"), |_| Ok(())).expect("room");
         let driving = tokio::spawn(drive(io, Bytes::new(), shared.clone()));
         let mut read = 0;
         while read < PIECES * 50_000 {
@@ -321,7 +321,7 @@ mod tests {
         let (ours, _theirs) = tokio::io::duplex(64);
         let io = join(ours, Cursor::new(Box::<[u8]>::default()));
         let shared = Arc::new(Shared::default());
-        shared.try_send(0, &mut Bytes::from_static(b"x")).expect("room");
+        shared.try_send(0, &mut Bytes::from_static(b"x"), |_| Ok(())).expect("room");
         let begun = Instant::now();
         let error = drive(io, Bytes::new(), shared).await.expect_err("cut");
         assert_eq!(error.code(), Code::Protocol);
