@@ -18,8 +18,11 @@ use crate::{NAMESPACE, cluster};
 /// What the error says.
 const SILENT: &str = "the server has not said anything for 45 s, not even in answer to a ping";
 
-/// How long what was sent may take to be read, and to be proven to be.
-const READ: Duration = Duration::from_secs(5);
+/// How long a tunnel stays as it is, before it stalls, for what is on its way.
+const SETTLED: Duration = Duration::from_secs(5);
+
+/// What a ping and its answer weigh at least, in bytes of a WebSocket within TLS.
+const PING: u64 = 32;
 
 /// All at once, since each takes the whole of that time.
 #[tokio::test(flavor = "current_thread")]
@@ -79,8 +82,9 @@ async fn process(place: &Place, exec: &Script, toward: Toward, words: Vec<&str>)
         if words.contains(&"-i") {
             typed.write_all(b"hello\n").await.expect("type");
             heard.await;
+            proven(&proxy).await;
         }
-        sleep(READ).await;
+        sleep(SETTLED).await;
         proxy.stall_all(toward);
         Instant::now()
     };
@@ -108,7 +112,8 @@ async fn port(place: &Place, forward: &Script, toward: Toward) {
         let mut heard = [0; 5];
         stream.read_exact(&mut heard).await.expect("an echo");
         assert_eq!(&heard, b"hello");
-        sleep(READ).await;
+        proven(&proxy).await;
+        sleep(SETTLED).await;
         proxy.stall_all(toward);
         let stalled = Instant::now();
         // Its end, or a reset.
@@ -122,6 +127,19 @@ async fn port(place: &Place, forward: &Script, toward: Toward) {
     assert!(said.contains(&format!("a connection was lost: {SILENT}")), "{toward:?}: {said}");
     assert!(stalled.elapsed() < Duration::from_secs(80), "{toward:?}: {:?}", stalled.elapsed());
     closed(&proxy, "a port").await;
+}
+
+/// Until the proxy has carried a ping and its answer: then the server is known to have read what was sent. Where the one that comes two
+/// seconds after that was answered already, there is another after 20 s of silence.
+async fn proven(proxy: &FaultProxy) {
+    let carried = || [Toward::Server, Toward::Client].map(|toward| proxy.carried(toward));
+    let before = carried();
+    let wait = async {
+        while carried().iter().zip(before).any(|(now, before)| *now < before + PING) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), wait).await.expect("a ping and its answer");
 }
 
 /// In the middle of a transfer nobody can tell a stall from a process that is busy with what it was sent: it is for the script to end it,
