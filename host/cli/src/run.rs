@@ -13,7 +13,8 @@ use crate::connections::no_connection;
 use crate::flags::{Access, CacheFlags, Connections, OutputFlags, RunFlags};
 use crate::observer::ToStderr;
 use crate::report::{self, Style};
-use crate::{signals, watchdog};
+use crate::signals;
+use crate::watchdog::Watchdog;
 
 pub(crate) fn run(flags: RunFlags) -> ExitCode {
     keep_what_is_freed();
@@ -56,10 +57,12 @@ async fn guest(flags: RunFlags) -> ExitCode {
             warn_of_typos(&options, &grants, configuration);
             run = run.connections(Registry::of(configuration, options));
         }
-        if let Err(error) = watchdog::set(&limits) {
-            return could_not_start(&error, None);
-        }
+        let watchdog = match Watchdog::set(&limits) {
+            Ok(watchdog) => watchdog,
+            Err(error) => return could_not_start(&error, None),
+        };
         let outcome = run.start().await;
+        watchdog.ended(outcome.as_ref().map_or(COULD_NOT_START, |outcome| outcome.exit_code()));
         // What the guest opened is closed. What is left is memory, and the kernel takes that back sooner than we could.
         std::mem::forget(script);
         match outcome {

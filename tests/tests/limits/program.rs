@@ -13,6 +13,7 @@ fn expect_limit(outcome: Outcome, limit: &str, cure: &str) -> Outcome {
     let outcome = outcome.expect_code(124);
     let error = outcome.stderr.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
     assert!(error.contains(limit), "no {limit:?} in {}", outcome.stderr);
+    assert_eq!(outcome.stderr.matches("error: ").count(), 1, "said once: {}", outcome.stderr);
     assert!(
         outcome.stderr.contains("cure: ") && outcome.stderr.contains(cure),
         "no {cure:?} in {}",
