@@ -1,13 +1,14 @@
 //! How runs are ended: by a signal, by a reader who leaves. Each with its exit code, soon, quietly, and with all that the guest had opened
 //! gone. How they end by themselves is in `diagnosis`.
 
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use tidegate_tests::{Act, Live, Peer, Run, eventually, is_alive, kubectl};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -66,6 +67,30 @@ fn a_signal_ends_a_guest_that_never_waits() {
         assert_eq!(live.line(), "spinning");
         ends(live, signal, code);
     }
+}
+
+/// `nohup tidegate run … &`
+#[test]
+fn what_is_ignored_at_the_start_stays_ignored() {
+    let run = Run::guest("spin").argument("echo");
+    let tidegate = run.to_command();
+    let mut ignoring = Command::new("/bin/sh");
+    ignoring.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh"]).arg(tidegate.get_program());
+    ignoring.args(tidegate.get_args()).env_clear();
+    ignoring.envs(tidegate.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut child = ignoring.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let id = Pid::from_child(&child);
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    for signal in [Signal::HUP, Signal::INT, Signal::INT] {
+        stdin.write_all(b"still here\n").unwrap();
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        assert_eq!(line, "still here\n", "{signal:?}");
+        kill_process(id, signal).unwrap();
+    }
+    kill_process(id, Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 
 #[test]

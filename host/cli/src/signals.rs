@@ -1,4 +1,5 @@
-//! SIGINT, SIGTERM, SIGHUP and SIGPIPE: the guest ends, what it opened is closed, and nothing is said about it.
+//! SIGINT, SIGTERM, SIGHUP and SIGPIPE: the guest ends, what it opened is closed, and nothing is said about it. What whoever started us
+//! ignores stays ignored, as nohup(1) and shells' background jobs count on.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -28,9 +29,10 @@ pub(crate) async fn unless_ended<T>(
     work: impl Future<Output = T>,
 ) -> io::Result<Result<T, i32>> {
     let state = Arc::new(State::default());
-    handle(engine, &state)?;
+    let handled = SIGNALS.map(|signal| (!is_ignored(signal)).then_some(signal));
+    handle(engine, &state, handled.into_iter().flatten())?;
     let mut work = pin!(work);
-    let mut wakers: Option<[Signal; 3]> = None;
+    let mut wakers: Option<Vec<Signal>> = None;
     poll_fn(|context| {
         // The signal first: a guest that computes gives way once for it, and would not come back from another turn.
         if let Some(signal) = state.ending() {
@@ -40,8 +42,8 @@ pub(crate) async fn unless_ended<T>(
             return Poll::Ready(Ok(Ok(done)));
         }
         if wakers.is_none() {
-            let [interrupt, terminate, hang_up] = SIGNALS.map(|number| signal(SignalKind::from_raw(number)));
-            wakers = Some([interrupt?, terminate?, hang_up?]);
+            let waker = |number| signal(SignalKind::from_raw(number));
+            wakers = Some(handled.into_iter().flatten().map(waker).collect::<io::Result<_>>()?);
             state.be_gentle();
         }
         wake_for(wakers.iter_mut().flatten(), context);
@@ -86,13 +88,24 @@ impl Default for State {
     }
 }
 
+/// Whether whoever started us ignores the signal.
+#[allow(unsafe_code, reason = "nothing safe tells what is done on a signal")]
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: a `sigaction` of zeroes is one (a number, a mask and a null restorer), and sigaction(2) with no new action only writes the
+    // present one there.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut now) == 0 && now.sa_sigaction == libc::SIG_IGN
+    }
+}
+
 #[allow(unsafe_code, reason = "what runs in a signal handler is for us to check")]
-fn handle(engine: &Engine, state: &Arc<State>) -> io::Result<()> {
-    for signal in SIGNALS {
+fn handle(engine: &Engine, state: &Arc<State>, signals: impl Iterator<Item = i32>) -> io::Result<()> {
+    for signal in signals {
         let (engine, state) = (engine.clone(), state.clone());
         let told = move || {
             if !state.take(signal) {
-                low_level::exit(exit_code(signal).into());
+                low_level::exit(exit_code(state.ending().unwrap_or(signal)).into());
             }
             engine.interrupt();
             // SAFETY: alarm(2) takes a number and has no preconditions.
