@@ -38,8 +38,6 @@ pub struct Context {
     pub(crate) surroundings: Surroundings,
     pub(crate) meter: Meter,
     pub(crate) memory: Option<Limit>,
-    refusal: Option<Vec<String>>,
-    limit: Option<Limit>,
 }
 
 impl Context {
@@ -48,20 +46,7 @@ impl Context {
         let meter = Meter::new(&Limits::none(), options.observer.clone());
         let (held, aside, surroundings) = Default::default();
         let snapshots = Arc::new(Semaphore::new(MAX_SNAPSHOTS));
-        let (memory, refusal, limit) = (None, None, None);
-        Self {
-            authority,
-            options,
-            connections,
-            held,
-            snapshots,
-            aside,
-            surroundings,
-            meter,
-            memory,
-            refusal,
-            limit,
-        }
+        Self { authority, options, connections, held, snapshots, aside, surroundings, meter, memory: None }
     }
 
     /// The same guest with bounds to what it may use: streams, requests and bytes, and of memory what the host holds for it. Its own
@@ -86,17 +71,6 @@ impl Context {
         self.aside.clone()
     }
 
-    /// The flags to add, if the last error that the guest was given is a refusal: `permission-denied`, or `no-client` where every
-    /// transport was refused.
-    pub fn refusal(&self) -> Option<&[String]> {
-        self.refusal.as_deref()
-    }
-
-    /// The limit that was reached, if the last error that the guest was given says that one was.
-    pub fn limit(&self) -> Option<Limit> {
-        self.limit.or_else(|| self.meter.noted())
-    }
-
     /// The limit of this guest's memory, if there is one.
     pub fn memory(&self) -> Option<Limit> {
         self.memory
@@ -107,7 +81,8 @@ impl Context {
         &self.held
     }
 
-    /// What this guest's use of connections is counted by.
+    /// What this guest's use of connections is counted by, and what remembers whether the last that it was told was a refusal
+    /// (`permission-denied`, or `no-client` where every transport was refused) or a limit.
     pub fn meter(&self) -> &Meter {
         &self.meter
     }
@@ -181,13 +156,23 @@ impl View<'_> {
         Ok(self.table.delete(handle)?)
     }
 
+    /// A guest that was refused memory, and has an answer since, found a way with less.
+    fn goes_on(&self) {
+        if self.context.memory.is_some() {
+            self.context.meter.given(LimitKind::Memory);
+        }
+    }
+
     /// Makes a handle to what worked, or to why it did not.
     pub(crate) fn settle<T: Send + 'static>(
         &mut self,
         result: Result<T, Error>,
     ) -> Result<Result<Resource<T>, Resource<Error>>> {
         match result {
-            Ok(value) => self.push(value).map(Ok),
+            Ok(value) => {
+                self.goes_on();
+                self.push(value).map(Ok)
+            }
             Err(error) => self.fail(error).map(Err),
         }
     }
@@ -195,16 +180,20 @@ impl View<'_> {
     /// Gives what worked, or a handle to why it did not.
     pub(crate) fn answer<T>(&mut self, result: Result<T, Error>) -> Result<Result<T, Resource<Error>>> {
         match result {
-            Ok(value) => Ok(Ok(value)),
+            Ok(value) => {
+                self.goes_on();
+                Ok(Ok(value))
+            }
             Err(error) => self.fail(error).map(Err),
         }
     }
 
-    /// Makes a handle to an error, and remembers whether it is a refusal.
+    /// Makes a handle to an error, and remembers whether it is a refusal or a limit.
     pub(crate) fn fail(&mut self, error: Error) -> Result<Resource<Error>> {
-        self.context.refusal = refusal(&error).map(<[String]>::to_vec);
-        self.context.limit = error.limit();
-        self.context.meter.note(None);
+        match refusal(&error) {
+            Some(missing) => self.context.meter.note_refusal(missing.to_vec()),
+            None => self.context.meter.note(error.limit()),
+        }
         self.push(error)
     }
 }

@@ -25,7 +25,7 @@ impl Outcome {
 pub enum Ending {
     /// The guest's own exit code: what it gave to `wasi:cli/exit`, else 0 or 1 for what its `run` returned.
     Exited(u8),
-    /// The guest failed, and the last error that it got from the host was a refusal that it did not handle.
+    /// The guest failed, and the last error that it got from the host was a refusal: it did not handle that.
     Refused {
         /// The flags to add; empty where a deny flag is in the way.
         missing: Vec<String>,
@@ -97,8 +97,9 @@ pub struct Trap {
 }
 
 impl Trap {
-    pub(crate) fn of(error: &wasmtime::Error) -> Self {
-        let message = match error.downcast_ref::<Code>() {
+    /// `beyond_slot`: how large a pool lets one memory be, where the guest had wanted a larger one.
+    pub(crate) fn of(error: &wasmtime::Error, beyond_slot: Option<u64>) -> Self {
+        let mut message = match error.downcast_ref::<Code>() {
             Some(Code::UnreachableCodeReached) => {
                 "the guest panicked or reached code that it calls unreachable".to_owned()
             }
@@ -108,6 +109,12 @@ impl Trap {
             Some(code) => format!("the guest trapped: {code}"),
             None => format!("the guest was stopped: {}", error.root_cause()),
         };
+        if let Some(bytes) = beyond_slot {
+            let value = Limit::Memory(bytes).value();
+            message.push_str(&format!(
+                "; it wanted more memory than the {value} that the engine's pool has for one (Pooling::memory)"
+            ));
+        }
         Self { message, frames: Frame::all(error) }
     }
 }

@@ -10,7 +10,7 @@ use tidegate_api::middleware::Middleware;
 use tidegate_bindings::{Context, Surroundings};
 use tidegate_grants::{Grants, Limit, LimitKind, Limits};
 use tidegate_registry::Registry;
-use tidegate_transport::Options;
+use tidegate_transport::{Options, Told};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
@@ -228,7 +228,7 @@ impl Parts {
             Surroundings { discoveries, reflectors, middleware: self.middleware, named: self.named };
         let context = Context::new(authority, options, connections);
         let context = context.with_surroundings(surroundings).with_limits(&self.limits);
-        let memory = Memory::new(&self.limits, engine.slot);
+        let memory = Memory::new(&self.limits, engine.slot, context.meter().clone());
         let guest = Guest::new(context, itself, memory);
         let mut store = Store::new(&engine.wasmtime, guest);
         store.set_hostcall_fuel(one_call(&self.limits));
@@ -266,7 +266,7 @@ async fn work(parts: Box<Parts>, clock: Option<Arc<Clock>>) -> Result<Outcome, R
     // In a box too: it is large, and over when the guest's code begins.
     let instance = match Box::pin(aside.beside(script.0.instance.instantiate_async(&mut store))).await {
         Ok(instance) => instance,
-        Err(error) if is_of_guest(&error) || store.data().memory.reached().is_some() => {
+        Err(error) if is_of_guest(&error) || limited(store.data()).is_some() => {
             return Ok(ended(&store, Err(error)));
         }
         Err(error) => return Err(uninstantiated(&script, &error)),
@@ -302,7 +302,6 @@ fn is_of_guest(error: &wasmtime::Error) -> bool {
 
 fn ended(store: &Store<Guest>, returned: wasmtime::Result<Result<(), ()>>) -> Outcome {
     let guest = store.data();
-    let refused = || guest.memory.reached().or_else(|| guest.context.limit());
     let code = match returned {
         Ok(Ok(())) => 0,
         Ok(Err(())) => 1,
@@ -310,23 +309,29 @@ fn ended(store: &Store<Guest>, returned: wasmtime::Result<Result<(), ()>>) -> Ou
             Some(exit) => u8::try_from(exit.0).unwrap_or(1),
             None if error.is::<ReaderLeft>() => return Outcome { ending: Ending::OutputClosed },
             None => {
-                let limit = error.downcast_ref::<Limit>().copied().or_else(refused);
+                let limit = error.downcast_ref::<Limit>().copied().or_else(|| limited(guest));
                 let ending = match limit {
                     Some(limit) => Ending::Limited(Limited::at(limit, &error)),
-                    None => Ending::Trapped(Trap::of(&error)),
+                    None => Ending::Trapped(Trap::of(&error, guest.memory.beyond_slot())),
                 };
                 return Outcome { ending };
             }
         },
     };
-    let ending = match (code, guest.context.refusal()) {
-        (1, Some(missing)) => Ending::Refused { missing: missing.to_vec() },
-        _ => match refused().filter(|limit| is_failure_of(code, *limit)) {
-            Some(limit) => Ending::Limited(Limited::of(limit)),
-            None => Ending::Exited(code),
-        },
+    let ending = match guest.context.meter().told() {
+        Some(Told::Refused { missing }) if code == 1 => Ending::Refused { missing },
+        Some(Told::Limited(limit)) if is_failure_of(code, limit) => Ending::Limited(Limited::of(limit)),
+        _ => Ending::Exited(code),
     };
     Outcome { ending }
+}
+
+/// The limit, if one is what the guest was told of last.
+fn limited(guest: &Guest) -> Option<Limit> {
+    match guest.context.meter().told()? {
+        Told::Limited(limit) => Some(limit),
+        Told::Refused { .. } => None,
+    }
 }
 
 /// Whether a guest ends with this code because it did not handle that a limit was reached: 1 is any failure, and Go's runtime ends with 2

@@ -57,7 +57,7 @@ pub use failure::{Failure, NoClient, Reason};
 pub use identity::Identity;
 pub use kubeconfig::planned_credentials;
 pub use lists::{Batch, Expired, ItemStream, ListOptions, ListSource};
-pub use meter::{Meter, Slot};
+pub use meter::{Meter, Slot, Told};
 pub use observer::{Event, Observer, Silent};
 pub use options::{
     InClusterOptions, KubeConfigOptions, KubectlOptions, Options, PluginOptions, ProxyOptions,

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod metered;
+mod told;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -13,6 +14,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::{Error, Event, Observer, Transport};
 use bucket::Bucket;
+use told::Last;
+pub use told::Told;
 
 /// Counts what one guest has open, how often it asks and how many bytes it moves, and refuses what its limits do not allow. Clones count
 /// together.
@@ -29,7 +32,8 @@ struct Inner {
     observer: Arc<dyn Observer>,
     /// Whether somebody was told that the guest is held back.
     told: AtomicBool,
-    noted: Mutex<Option<Limit>>,
+    /// What the guest was told last.
+    last: Last,
 }
 
 /// How many of something there are.
@@ -66,8 +70,8 @@ impl Meter {
             Some(limit @ Limit::Bytes(most)) => Some((limit, most, AtomicU64::new(0))),
             _ => None,
         };
-        let (streams, clients, told, noted) = (gauge(), gauge(), AtomicBool::new(false), Mutex::default());
-        Meter(Arc::new(Inner { streams, clients, requests, bytes, observer, told, noted }))
+        let (streams, clients, told, last) = (gauge(), gauge(), AtomicBool::new(false), Last::default());
+        Meter(Arc::new(Inner { streams, clients, requests, bytes, observer, told, last }))
     }
 
     /// The same connection, whose requests, bodies and tunnels are counted; the connection itself where nothing is limited. Others know
@@ -100,12 +104,14 @@ impl Meter {
         let begun = Instant::now();
         let wait = locked(bucket).take(begun, within).ok_or_else(|| Error::limited(*limit))?;
         if wait.is_zero() {
+            self.given(LimitKind::Requests);
             return Ok(wait);
         }
         self.tell(*limit);
         let waiting = Waiting(Some(bucket));
         sleep(wait).await;
         waiting.over();
+        self.given(LimitKind::Requests);
         Ok(begun.elapsed().min(within))
     }
 
@@ -140,21 +146,14 @@ impl Meter {
         }
     }
 
-    /// Remembers that a limit was told to the guest other than by an [`Error`], or that something else was told since.
-    pub fn note(&self, limit: Option<Limit>) {
-        *self.0.noted.lock().unwrap_or_else(PoisonError::into_inner) = limit;
-    }
-
-    /// What was noted last.
-    pub fn noted(&self) -> Option<Limit> {
-        *self.0.noted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn take(&self, what: What) -> Result<Slot, Error> {
         let Some(gauge) = self.0.gauge(what) else { return Ok(Slot(None)) };
         let more = |open: u32| (open < gauge.most).then(|| open + 1);
         match gauge.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            Ok(_) => Ok(Slot(Some((self.0.clone(), what)))),
+            Ok(_) => {
+                self.given(LimitKind::Streams);
+                Ok(Slot(Some((self.0.clone(), what))))
+            }
             Err(_) => Err(Error::limited(gauge.limit)),
         }
     }

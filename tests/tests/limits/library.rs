@@ -148,9 +148,9 @@ async fn limits_are_each_guests_own() {
     }
 }
 
-/// What a pool reserves for one memory is a limit too, and is told as one.
+/// What a pool reserves for one memory bounds every guest; a guest that wants more has not come to a limit of its own.
 #[tokio::test(flavor = "current_thread")]
-async fn a_pools_own_maximum_is_a_limit() {
+async fn a_pools_own_maximum_is_no_limit_of_the_guests() {
     let _alone = ALONE.lock().await;
     let cache = tempfile::tempdir().unwrap();
     let pooling = Pooling { guests: 2, memory: 16 << 20 };
@@ -158,10 +158,24 @@ async fn a_pools_own_maximum_is_a_limit() {
         engine(&cache.path().join("compiled")).allocator(Allocator::Pooling(pooling)).build().unwrap();
     let script = engine.load_file(guest("glutton")).await.unwrap();
     let peer = server();
-    for (limits, most) in [(Limits::none(), "16MiB"), (Limits::none().memory(8 << 20), "8MiB")] {
-        let outcome = run(&script, &peer, limits, &["fails", "memory", "100"]).start().await.unwrap();
-        let Ending::Limited(limited) = outcome.ending else { panic!("{outcome:?}") };
-        assert_eq!((limited.limit.kind(), limited.limit.value().as_str()), (LimitKind::Memory, most));
+    for (limits, limited) in [
+        (Limits::none(), false),
+        (Limits::none().memory(64 << 20), false),
+        (Limits::none().memory(8 << 20), true),
+    ] {
+        for how in ["fails", "panics"] {
+            let outcome = run(&script, &peer, limits, &[how, "memory", "30"]).start().await.unwrap();
+            match (&outcome.ending, limited) {
+                (Ending::Limited(it), true) => assert_eq!(Some(it.limit), limits.get(LimitKind::Memory)),
+                (Ending::Exited(1), false) => assert_eq!(how, "fails"),
+                (Ending::Trapped(trap), false) => {
+                    let why =
+                        "more memory than the 16MiB that the engine's pool has for one (Pooling::memory)";
+                    assert!(how == "panics" && trap.message.ends_with(why), "{trap}");
+                }
+                _ => panic!("{how}: {outcome:?}"),
+            }
+        }
     }
 }
 
@@ -184,7 +198,10 @@ async fn a_thread_only_while_time_is_limited() {
             && begun.elapsed() >= short
             && !has_thread()
     );
-    let limited = run(&script, &peer, Limits::none().cpu(Duration::from_secs(60)), &sleep).start();
-    assert!(tokio::time::timeout(short, limited).await.is_err());
+    let mut limited =
+        Box::pin(run(&script, &peer, Limits::none().cpu(Duration::from_secs(60)), &sleep).start());
+    assert!(tokio::time::timeout(short, &mut limited).await.is_err());
+    assert!(has_thread(), "{:?}", threads());
+    drop(limited);
     eventually("it ends with the guest", || !has_thread());
 }

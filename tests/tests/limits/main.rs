@@ -3,6 +3,7 @@
 //!
 //! Covers: H7
 
+mod endings;
 mod flags;
 mod library;
 mod logs;

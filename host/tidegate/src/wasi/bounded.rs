@@ -65,8 +65,9 @@ impl Guest {
         let is_socket = |entry: &&mut (dyn Any + Send)| entry.is::<TcpSocket>() || entry.is::<UdpSocket>();
         let open = self.own.files.len() + self.table.iter_mut().filter(is_socket).count();
         let may = open < most as usize;
-        if !may {
-            self.context.meter().note(Some(limit));
+        match may {
+            true => self.context.meter().given(LimitKind::Streams),
+            false => self.context.meter().note(Some(limit)),
         }
         may
     }

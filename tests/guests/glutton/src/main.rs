@@ -1,13 +1,14 @@
 //! A guest that wants too much, on the bare WIT.
 //!
 //! ```text
-//! glutton HOW WHAT …
+//! glutton HOW WHAT … [then WHAT …]
 //! WHAT: memory MIB | loop | naps | sleep | streams URL COUNT | clients URL COUNT | reflectors URL COUNT | listeners COUNT |
 //!       requests URL COUNT | flood URL COUNT | read URL PATH | read-whole URL PATH | send URL MIB | body URL MIB | files FOLDER COUNT | file-streams COUNT | tcp COUNT | udp COUNT | web AUTHORITY PATH COUNT |
 //!       unsent COUNT | fields COUNT | names COUNT
 //! ```
 //!
-//! `HOW` it takes that it is refused something: it `handles` that, `fails` or `panics`.
+//! `HOW` it takes that it is refused something: it `handles` that, `fails` or `panics`. Whatever was before a `then`, it handles. One that
+//! `fails-anyway` or `panics-anyway` does so in the end, whether or not it was refused something.
 
 mod own;
 
@@ -27,13 +28,15 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let [how, ref what @ ..] = arguments[..] else { panic!("how?") };
-    if let Err(refused) = want(what) {
-        println!("{refused}");
-        match how {
-            "handles" => {}
-            "fails" => std::process::exit(1),
-            _ => panic!("{refused}"),
-        }
+    let mut last = Ok(());
+    for what in what.split(|word| *word == "then") {
+        last = want(what).inspect_err(|refused| println!("{refused}"));
+    }
+    match (how, last) {
+        ("fails", Err(_)) | ("fails-anyway", _) => std::process::exit(1),
+        ("panics", Err(why)) => panic!("{why}"),
+        ("panics-anyway", _) => panic!("anyway"),
+        _ => {}
     }
 }
 
