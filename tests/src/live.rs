@@ -1,5 +1,5 @@
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdout, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
@@ -30,10 +30,23 @@ impl Run {
     /// Where it does not start.
     #[expect(clippy::expect_used, reason = "a test that cannot start its program fails")]
     pub fn live_with(self, stdin: Stdio) -> Live {
-        let mut child = self.to_command().stdin(stdin).spawn().expect("start tidegate");
+        let mut command = heeding_signals(&self.to_command());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("start tidegate");
         let stdout = child.stdout.take().map(BufReader::new);
         Live { child, stdout, _run: self }
     }
+}
+
+/// The command as a terminal would start it: what a background job of a shell starts has SIGINT ignored, and so would tidegate.
+fn heeding_signals(tidegate: &Command) -> Command {
+    let mut command = Command::new("/usr/bin/env");
+    command.arg("--default-signal=INT,HUP,TERM").arg(tidegate.get_program()).args(tidegate.get_args());
+    command.env_clear().envs(tidegate.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(folder) = tidegate.get_current_dir() {
+        command.current_dir(folder);
+    }
+    command
 }
 
 impl Live {
