@@ -35,7 +35,7 @@ pub struct ReflectorOptions {
 /// A guest's handle to a follower. Dropped, it follows no more, whoever still waits for it.
 pub struct Reflector(Arc<Shared>);
 
-/// A guest's handle to a store as it was, and its part of [`MAX_SNAPSHOTS`].
+/// A guest's handle to a store as it was, and its part of `MAX_SNAPSHOTS`.
 pub struct Snapshot {
     listing: Arc<Mutex<reflector::Listing>>,
     _permit: OwnedSemaphorePermit,
