@@ -22,9 +22,17 @@ pub(crate) async fn timed<T>(watched: &Watched, work: impl Future<Output = T>) -
     let mut work = pin!(work);
     let mut alarm = clock.end().map(|end| Box::pin(sleep_until(end)));
     poll_fn(|context| {
-        watched.begin();
-        let polled = work.as_mut().poll(context);
-        let reached = clock.pause();
+        let mut turn = || {
+            watched.begin();
+            let polled = work.as_mut().poll(context);
+            (polled, clock.pause())
+        };
+        let (mut polled, reached) = turn();
+        if polled.is_pending() && reached.is_some() {
+            // It waits, or gave way the moment before its time was up. Where it computes, it is asked once more, and ends with where that was.
+            watched.tick();
+            (polled, _) = turn();
+        }
         if let Poll::Ready(done) = polled {
             return Poll::Ready(Ok(done));
         }

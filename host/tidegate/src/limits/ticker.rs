@@ -110,6 +110,11 @@ impl Watched {
         self.ticker.0.expect(self.clock.soonest());
     }
 
+    /// Makes the guest look at its clock where it computes. Others do too, and lose a turn by it.
+    pub(crate) fn tick(&self) {
+        (self.ticker.0.tick)();
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
