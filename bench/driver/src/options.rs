@@ -9,7 +9,7 @@ use crate::work::WORKS;
 pub(crate) const HELP: &str = "\
 cargo xtask bench [--quick] [--json FILE] [WORK …]
 
-  --quick      fewer repetitions, and no kubectl where it takes ten seconds: under a minute in all
+  --quick      fewer repetitions, and no kubectl where it takes ten seconds: two to three minutes in all
   --json FILE  one object a line: {work, unit, ours, peer, theirs, ratio, ours_rss_mb, theirs_rss_mb}
   WORK         only works whose names contain one of these words, such as 'GET' or 'list 10,000'";
 

@@ -23,7 +23,7 @@ const PATIENCE: u32 = 1;
 ///
 /// Until the work waits for the first time nothing is open that must be closed, so a signal ends the process at once. From then on a first
 /// one nudges the engine, so that a guest that computes and never waits for anything gives way too; a second one ends the process at
-/// once, and so does [`PATIENCE`]. All of it is done where the signal is handled: a thread that waits for one would cost a tenth of a start.
+/// once, and so does [`PATIENCE`]. All of it is done where the signal is handled: a thread that waits for one would be started in every run.
 pub(crate) async fn unless_ended<T>(
     engine: &Engine,
     work: impl Future<Output = T>,
